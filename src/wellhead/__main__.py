@@ -1,0 +1,7 @@
+"""`python -m wellhead`."""
+
+import sys
+
+from wellhead.cli.main import main
+
+sys.exit(main())

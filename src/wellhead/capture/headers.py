@@ -1,0 +1,157 @@
+"""Request headers as one agreed reading: everything on which two HTTP parsers could disagree is refused.
+
+The rules follow RFC 9110, RFC 9112 and what common servers let through (trailers of a chunked body, for one, reach an
+ASGI application as headers, so that a second identity header must never win).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from wellhead.core.errors import Refusal
+
+MAX_HEADERS = 100
+MAX_HEADER_BYTES = 32_768
+
+Pair = tuple[bytes, bytes]
+
+_ONCE, _FORWARD, _NOTE, _LIST = 1, 2, 4, 8
+_RULES: dict[bytes, int] = {
+    **dict.fromkeys((b"authorization", b"content-type", b"x-api-key"), _ONCE | _NOTE | _FORWARD),
+    **dict.fromkeys((b"host", b"content-length", b"content-encoding", b"transfer-encoding", b"expect"), _ONCE | _NOTE),
+    **dict.fromkeys((b"connection", b"x-forwarded-for"), _LIST | _NOTE),
+    b"user-agent": _NOTE | _FORWARD,
+    b"upgrade": _NOTE,
+    # Dropped: they speak of one hop, of an answer that is rewritten, or claim what only Wellhead knows.
+    **dict.fromkeys(
+        (
+            b"keep-alive", b"te", b"trailer", b"http2-settings", b"proxy-connection", b"proxy-authorization",
+            b"accept-encoding", b"range", b"if-range", b"if-match", b"if-none-match", b"if-modified-since",
+            b"if-unmodified-since", b"forwarded", b"x-real-ip", b"x-forwarded-host", b"x-forwarded-port",
+            b"x-http-method-override", b"x-original-url", b"x-rewrite-url", b"inference-header-content-length",
+        ),
+        0,
+    ),
+}  # fmt: skip
+_PLAIN_CONNECTION = (b"keep-alive", b"Keep-Alive", b"close")
+_VERSIONS = ("1.1", "1.0", "2", "3")
+
+_KEPT_OF_ANSWER = frozenset(
+    (b"content-type", b"cache-control", b"retry-after", b"www-authenticate", b"vary", b"x-request-id", b"allow")
+)
+_HOP_BY_HOP = frozenset(
+    (
+        b"connection", b"keep-alive", b"transfer-encoding", b"te", b"trailer", b"upgrade", b"http2-settings",
+        b"proxy-connection", b"server", b"date", b"x-powered-by", b"via",
+    )
+)  # fmt: skip
+
+
+class Head:
+    """What the rest needs of a request's headers.
+
+    named: the headers that mean something here, each once, names in lower case.
+    forward: what goes on to the model, without host, lengths, hop-by-hop headers and address claims.
+    length: declared bytes of the body, -1 where it is not declared.  chunked: body of unknown length.
+    """
+
+    __slots__ = ("chunked", "forward", "length", "named")
+
+    def __init__(self, named: dict[bytes, bytes], forward: list[Pair], length: int, chunked: bool) -> None:
+        self.named = named
+        self.forward = forward
+        self.length = length
+        self.chunked = chunked
+
+
+class HeadReader:
+    """Reads headers; identity: names (lower case) that a declared edge asserts, guarded like credentials."""
+
+    def __init__(self, identity: Iterable[str] = ()) -> None:
+        self.identity = tuple(name.lower().encode("ascii") for name in identity if name)
+        self._rules = _RULES | dict.fromkeys(self.identity, _ONCE | _NOTE)
+
+    def read(self, raw: Iterable[Pair], http_version: str) -> Head:
+        """The Head of these headers; raises Refusal 400, 417 or 431."""
+        named: dict[bytes, bytes] = {}
+        forward: list[Pair] = []
+        rules, size, count = self._rules, 0, 0
+        for pair in raw:
+            name, value = pair
+            count += 1
+            size += len(name) + len(value)
+            rule = rules.get(name)
+            if rule is None:
+                # CGI-style servers merge `_` and `-`: x_api_key would become a second x-api-key.
+                if b"_" not in name:
+                    forward.append(pair)
+                continue
+            if rule & _NOTE:
+                if name in named:
+                    value = _again(name, named[name], value, rule)
+                named[name] = value
+            if rule & _FORWARD:
+                forward.append(pair)
+        if count > MAX_HEADERS or size > MAX_HEADER_BYTES:
+            raise Refusal(431, f"expected at most {MAX_HEADERS} headers of {MAX_HEADER_BYTES} bytes in all, got {count} of {size}")
+        return self._checked(named, forward, http_version)
+
+    def _checked(self, named: dict[bytes, bytes], forward: list[Pair], http_version: str) -> Head:
+        if http_version not in _VERSIONS:
+            raise Refusal(400, "expected HTTP/1.1, got another version on an HTTP/1 line")
+        if not named.get(b"host"):
+            raise Refusal(400, "expected exactly one Host header, got none")
+        if b"upgrade" in named:
+            raise Refusal(400, "expected no Upgrade header: this connection stays HTTP/1.1")
+        connection = named.get(b"connection")
+        if connection is not None and connection not in _PLAIN_CONNECTION:
+            forward = self._without_listed(connection, forward)
+        if named.get(b"expect", b"100-continue").lower() != b"100-continue":
+            raise Refusal(417, "expected `Expect: 100-continue`, got another expectation")
+        chunked = b"transfer-encoding" in named
+        if chunked:
+            _check_chunked(named, http_version)
+        return Head(named, forward, _length(named), chunked)
+
+    def _without_listed(self, connection: bytes, forward: list[Pair]) -> list[Pair]:
+        """Drop the headers that Connection names (RFC 9110, 7.6.1); it must not name one that means something here."""
+        listed = {name.strip().lower() for name in connection.split(b",")} - {b"close", b"keep-alive", b""}
+        guarded = listed & {name for name, rule in self._rules.items() if rule & _ONCE}
+        if guarded:
+            raise Refusal(400, f"expected Connection to name hop-by-hop headers, got {sorted(guarded)[0].decode()}")
+        return [pair for pair in forward if pair[0] not in listed]
+
+
+def _again(name: bytes, first: bytes, second: bytes, rule: int) -> bytes:
+    if rule & _ONCE:
+        raise Refusal(400, f"expected one {name.decode()} header, got two", "send it once, and not as a trailer")
+    return first + b", " + second if rule & _LIST else first
+
+
+def _check_chunked(named: dict[bytes, bytes], http_version: str) -> None:
+    if named[b"transfer-encoding"] != b"chunked" or http_version != "1.1":
+        raise Refusal(400, "expected `Transfer-Encoding: chunked` on HTTP/1.1, got another transfer coding or version")
+    if b"content-length" in named:
+        raise Refusal(400, "expected Content-Length or Transfer-Encoding, got both")
+    # A trailer looks like a header, and the last hop of this list is the one that is believed.
+    if b"," in named.get(b"x-forwarded-for", b"") and b"trailer" in named:
+        raise Refusal(400, "expected no X-Forwarded-For trailer")
+
+
+def _length(named: dict[bytes, bytes]) -> int:
+    text = named.get(b"content-length")
+    if text is None:
+        return -1
+    if not text.isdigit() or len(text) > 15:
+        raise Refusal(400, "expected Content-Length in digits, got something else")
+    return int(text)
+
+
+def kept_of_answer(headers: Iterable[Pair]) -> list[Pair]:
+    """The headers of a model's answer that may leave: a short allow-list, so that none can carry scores or versions."""
+    return [p for p in headers if p[0] in _KEPT_OF_ANSWER or p[0].startswith(b"access-control-")]
+
+
+def end_to_end(headers: Iterable[Pair]) -> list[Pair]:
+    """The headers of an unread answer without hop-by-hop ones and server versions."""
+    return [p for p in headers if p[0] not in _HOP_BY_HOP]

@@ -1,0 +1,52 @@
+"""`wellhead explain PRINCIPAL`: why it stands where it stands."""
+
+from __future__ import annotations
+
+import argparse
+
+from wellhead.cli.ask import add_config, ask_gate, share, until
+from wellhead.serve.status import Ask, Explanation
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    p = commands.add_parser("explain", help="why a principal stands where it stands")
+    p.add_argument("principal")
+    add_config(p)
+    p.add_argument("--json", action="store_true", help="as JSON")
+    p.set_defaults(run=run)
+
+
+def sentences(e: Explanation) -> list[str]:
+    """The explanation in plain words, one fact a line."""
+    s = e.standing
+    lines = [f"{s.principal}: {s.rows} rows metered, {share(e.unique_ratio)} of its inputs new when asked."]
+    if s.replication < 0:
+        lines.append("Too little was drawn to need a ledger: nothing has been read yet.")
+    else:
+        lines.append(
+            f"With what it has been told it can reproduce an estimated {share(s.replication)} of the model "
+            f"(of {share(s.attainable)} attainable; guessing gives {share(s.floor)}): {share(s.drawn)} of the way, "
+            f"limit {share(e.limit)}; {s.bits:.0f} bits of information."
+        )
+    lines += [f"Rule hit: {text}" for text in e.signals] or ["No rule hit."]
+    if e.shares_with:
+        lines.append("Summed with, because they share an attribute and each has a rule hit: " + ", ".join(e.shares_with))
+    lines += [f"Finding: {text}" for text in e.findings]
+    end = f" until {until(s.expires_us)}" if s.expires_us else ""
+    lines.append(f"Stance: {s.stance}{end}" + (f" ({s.reason})." if s.reason else "."))
+    return lines
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the explanation."""
+    explanation = ask_gate(arguments, Ask(ask="explain", principal=arguments.principal)).explanation
+    if explanation is None:
+        return 1
+    if arguments.json:
+        import msgspec
+
+        print(msgspec.json.encode(explanation).decode())
+        return 0
+    print("\n".join(sentences(explanation)))
+    return 0

@@ -1,0 +1,114 @@
+"""`wellhead profile fit|show`: the feature map of a model, and how well its readings can be trusted."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wellhead.cli.ask import add_config, share
+from wellhead.core.errors import ConfigError, ProfileError
+
+if TYPE_CHECKING:
+    from wellhead.config import Config
+    from wellhead.core.arrays import Inputs
+    from wellhead.core.event import Answer
+    from wellhead.meter.profile import Profile
+
+_ROWS_A_CALL = 50
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    verbs = commands.add_parser("profile", help="a model's feature map and reference set").add_subparsers(required=True)
+    fit = verbs.add_parser("fit", help="fit a profile on a sample of inputs, asking the upstream for its answers")
+    fit.add_argument("inputs", help=".npy of shape (n, ...), .csv of numbers without header, or .txt with one text a line")
+    fit.add_argument("--key", default="", help="bearer token for the upstream, if it wants one")
+    fit.add_argument("--authorised-by", default="", metavar="OWNER", help="who allows asking an upstream on another host")
+    add_config(fit)
+    fit.set_defaults(run=run_fit)
+    show = verbs.add_parser("show", help="what the profile is, and its error against real learners")
+    add_config(show)
+    show.set_defaults(run=run_show)
+
+
+def read_inputs(file: Path) -> Inputs:
+    """The inputs in a file; raises ConfigError naming it where they cannot be read."""
+    import numpy as np
+
+    try:
+        if file.suffix == ".txt":
+            return [line for line in file.read_text(encoding="utf-8").splitlines() if line]
+        table = np.loadtxt(file, delimiter=",", ndmin=2) if file.suffix == ".csv" else np.load(file, allow_pickle=False)
+        inputs = np.asarray(table, np.float32)
+    except (OSError, ValueError) as e:
+        raise ConfigError(f"expected inputs in {file}, got: {e}", "give a .npy, .csv or .txt file") from e
+    if inputs.ndim < 2 or not len(inputs) or not np.isfinite(inputs).all():
+        raise ConfigError(f"expected finite numbers of shape (n, ...) in {file}, got shape {inputs.shape}")
+    return inputs
+
+
+def ask_upstream(config: Config, inputs: Inputs, key: str, owner: str) -> Iterator[Answer]:
+    """The upstream's answers, a part at a time; raises ProfileError where it does not answer."""
+    from wellhead.protocols.base import from_config
+    from wellhead.redteam.http import Account, Http
+    from wellhead.serve.profiles import spec_of
+
+    oracle = Http(
+        config.upstream.url, from_config(config), spec_of(config), (Account("operator", key),),
+        authorised=bool(owner), owner=owner,
+    )  # fmt: skip
+    line = oracle.lines[0]
+    for start in range(0, len(inputs), _ROWS_A_CALL):
+        reply = line.send(inputs[start : start + _ROWS_A_CALL], config.upstream.read_timeout_s)
+        if reply.answer is None:
+            remedy = "start the model server, or set upstream.url and model.protocol"
+            raise ProfileError(f"expected an answer from {config.upstream.url}, got {reply.status} {reply.detail}", remedy)
+        yield reply.answer
+    line.close()
+
+
+def run_fit(arguments: argparse.Namespace) -> int:
+    """Ask, fit, check, save."""
+    from rich.progress import track
+
+    from wellhead.config import load
+    from wellhead.redteam.attack import join
+    from wellhead.serve.profiles import fit_profile, save, spec_of
+
+    config = load(arguments.config)
+    inputs = read_inputs(Path(arguments.inputs))
+    asked = ask_upstream(config, inputs, arguments.key, arguments.authorised_by)
+    calls = -(-len(inputs) // _ROWS_A_CALL)
+    answers = join(list(track(asked, "Asking the upstream", total=calls)))
+    print("Fitting, and checking the reading against real learners")
+    profile = fit_profile(inputs, answers, spec_of(config))
+    print(f"Wrote {save(config, profile)}")
+    print("\n".join(describe(profile)))
+    return 0
+
+
+def describe(profile: Profile) -> list[str]:
+    """The profile in words, one fact a line."""
+    return [
+        f"profile {profile.id} of {profile.spec.task} {profile.spec.name}: {profile.kind} inputs, D = {profile.dimension}",
+        f"reference set: {len(profile.reference)} rows; guessing agrees with {share(profile.floor)} of them, "
+        f"the best clone with {share(profile.attainable)}",
+        f"self-check: {profile.check}",
+    ]
+
+
+def run_show(arguments: argparse.Namespace) -> int:
+    """Print the profile."""
+    from wellhead.config import load
+    from wellhead.serve.profiles import load as load_profile
+    from wellhead.serve.profiles import path_of
+
+    config = load(arguments.config)
+    profile = load_profile(config)
+    if profile is None:
+        remedy = "fit one with `wellhead profile fit`, or let the first 1,000 distinct queries do it"
+        raise ProfileError(f"expected a profile at {path_of(config)}, got no such file", remedy)
+    print("\n".join(describe(profile)))
+    return 0

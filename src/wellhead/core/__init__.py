@@ -1,0 +1,1 @@
+"""The words: pure records with no dependency but msgspec and numpy."""

@@ -1,0 +1,28 @@
+"""Array aliases; the shape is part of the meaning."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Inputs: TypeAlias = "NDArray[np.float32] | list[str]"
+"""(n, ...) float32 numbers, or n texts."""
+
+Scores: TypeAlias = NDArray[np.float64]
+"""(n, k): one score for each class, rows are queries."""
+
+Labels: TypeAlias = NDArray[np.int64]
+"""(n,): index of the top-1 class."""
+
+Values: TypeAlias = NDArray[np.float64]
+"""(n,): a regressor's answers."""
+
+Codes: TypeAlias = NDArray[np.int8]
+"""(n, d), d <= 256: the profile's projection of each input; all that is kept of it."""
+
+Features: TypeAlias = NDArray[np.float64]
+"""(n, D): phi(x), computed from codes."""
+
+Array: TypeAlias = NDArray[Any]

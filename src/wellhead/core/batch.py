@@ -1,0 +1,118 @@
+"""Many answered queries as columns: what meter and detectors read, live and rebuilt alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from wellhead.core.arrays import Array, Codes
+from wellhead.core.codec import unpack
+from wellhead.core.event import SCORES_KEPT, Event
+
+
+ATTRIBUTES = ("organisation", "network", "agent", "created_day", "plan")
+"""What principals can share; the config says which of them tie principals whose ledgers are summed."""
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """n rows (queries), in the order in which they were answered.
+
+    names: the principals that occur; principal: (n,) int32 index into `names`.
+    attributes: for each of `names`, the (attribute, value) pairs it was seen with (see ATTRIBUTES).
+    time_s: (n,) seconds since 1970 UTC.  fingerprint: (n,) uint64 keyed hash of the input.
+    codes: (n, d) int8; d = 0 where no profile was fitted.  asked, given: (n,) uint8 Exposure.
+    top1: (n,) int64 class, -1 unknown.  confidence: (n,) float32 in 0..1, NaN where none was served.
+    scores: (n, 32 or fewer) int8 from core.codec.quantise, zeros where none were served.
+    score_classes: (n, 32) uint16, or (0, 0) where scores are in class order.
+    classes: number of the model's classes, 0 unknown.  values: (n,) float64, NaN for classifiers.
+    """
+
+    names: tuple[str, ...]
+    attributes: tuple[frozenset[tuple[str, str]], ...]
+    principal: Array
+    time_s: Array
+    fingerprint: Array
+    codes: Codes
+    asked: Array
+    given: Array
+    top1: Array
+    confidence: Array
+    scores: Array
+    score_classes: Array
+    classes: int
+    values: Array
+
+    def __len__(self) -> int:
+        return int(self.principal.size)
+
+    def counts(self) -> list[int]:
+        """Rows of each of `names`."""
+        return np.bincount(self.principal, minlength=len(self.names)).tolist()
+
+    def take(self, rows: Array) -> Batch:
+        """The batch of these rows (index or mask); names are kept."""
+        columns = {f: getattr(self, f) for f in self.__struct_fields__ if f not in ("names", "attributes", "classes")}
+        picked = {f: c[rows] if c.shape[0] else c for f, c in columns.items()}
+        return Batch(names=self.names, attributes=self.attributes, classes=self.classes, **picked)
+
+
+def _rows(events: Sequence[Event], field: str, dtype: str, width: int) -> Array:
+    """Stack one packed column of all events; rows of events that lack it are zeros."""
+    parts = [
+        unpack(getattr(e, field), dtype, e.rows)
+        if getattr(e, field)
+        else np.zeros((e.rows, width), dtype)
+        for e in events
+    ]
+    return np.concatenate(parts) if parts else np.zeros((0, width), dtype)
+
+
+def _width(events: Sequence[Event], field: str, size: int) -> int:
+    """Bytes of one row of the first event that has this column, in items of `size` bytes."""
+    for e in events:
+        text = getattr(e, field)
+        if text:
+            padding = text.count("=", -2)
+            return (len(text) * 3 // 4 - padding) // size // e.rows
+    return 0
+
+
+def _flat(events: Sequence[Event], field: str, missing: float) -> Array:
+    return np.array([v for e in events for v in (getattr(e, field) or (missing,) * e.rows)], dtype=np.float64)
+
+
+def _attributes(events: Sequence[Event], names: tuple[str, ...]) -> tuple[frozenset[tuple[str, str]], ...]:
+    seen: dict[str, set[tuple[str, str]]] = {name: set() for name in names}
+    for e in events:
+        seen[e.principal].update((a, getattr(e, a)) for a in ATTRIBUTES if getattr(e, a))
+    return tuple(frozenset(seen[name]) for name in names)
+
+
+def from_events(events: Sequence[Event]) -> Batch:
+    """The columns of answered events (status 200 with an answer); others must be filtered out before."""
+    rows = np.array([e.rows for e in events], dtype=np.int64)
+    names = tuple(dict.fromkeys(e.principal for e in events))
+    index = {name: i for i, name in enumerate(names)}
+    per_event = {
+        "principal": np.array([index[e.principal] for e in events], dtype=np.int32),
+        "time_s": np.array([e.time_us for e in events], dtype=np.int64) / 1e6,
+        "asked": np.array([e.asked for e in events], dtype=np.uint8),
+        "given": np.array([e.given for e in events], dtype=np.uint8),
+    }
+    confidence = _flat(events, "confidence_pm", -1)
+    wide = _width(events, "score_classes", 2)
+    return Batch(
+        names=names,
+        attributes=_attributes(events, names),
+        **{field: np.repeat(column, rows) for field, column in per_event.items()},
+        fingerprint=_rows(events, "fingerprints", "<u8", 1).reshape(-1),
+        codes=_rows(events, "codes", "|i1", _width(events, "codes", 1)),
+        top1=_flat(events, "top1", -1).astype(np.int64),
+        confidence=np.where(confidence < 0, np.nan, confidence / 1000.0).astype(np.float32),
+        scores=_rows(events, "scores", "|i1", _width(events, "scores", 1)),
+        score_classes=_rows(events, "score_classes", "<u2", SCORES_KEPT) if wide else np.zeros((0, 0), np.uint16),
+        classes=max((e.classes for e in events), default=0),
+        values=_flat(events, "values", np.nan),
+    )

@@ -1,0 +1,72 @@
+"""Bytes and records: one canonical encoding for everything that is stored.
+
+A leaf of the log is `encode(record)`: JSON with sorted keys, strings and integers only, which makes it equal to
+RFC 8785 for the records of `wellhead.core` (property-tested).
+"""
+
+from __future__ import annotations
+
+import base64
+
+import msgspec
+import numpy as np
+
+from wellhead.core.arrays import Array, Scores
+from wellhead.core.errors import AuditError
+from wellhead.core.event import SCORES_KEPT, Coded, Event, Gap, Mark
+from wellhead.core.finding import Finding
+from wellhead.core.verdict import Decision
+
+Record = Event | Coded | Gap | Mark | Finding | Decision
+
+_encoder = msgspec.json.Encoder(order="sorted")
+_decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
+
+LOG_FLOOR = 1e-3
+"""Probabilities are clipped here before the logarithm: a thief gains nothing from the tail below."""
+_STEP = -np.log(LOG_FLOOR) / 127.0
+
+
+def encode(record: Record) -> bytes:
+    """The stored bytes of a record, without newline."""
+    return _encoder.encode(record)
+
+
+def decode(line: bytes) -> Record:
+    """The record in one stored line; raises AuditError that names what is wrong."""
+    try:
+        return _decoder.decode(line)
+    except msgspec.MsgspecError as e:
+        raise AuditError(f"expected a Wellhead record, got {line[:60]!r} ({e})") from e
+
+
+def pack(array: Array) -> str:
+    """Base64 of an array's bytes, in C order and little-endian."""
+    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
+
+
+def unpack(text: str, dtype: str, rows: int) -> Array:
+    """(rows, ...) array from `pack`; raises AuditError where the bytes do not divide into rows."""
+    flat = np.frombuffer(base64.b64decode(text), dtype=dtype)
+    if rows == 0 or flat.size % rows:
+        raise AuditError(f"expected {rows} equal rows of {dtype}, got {flat.size} numbers")
+    return flat.reshape(rows, -1)
+
+
+def quantise(probabilities: Scores) -> Array:
+    """(n, k) int8: 127 = probability 1, 0 = LOG_FLOOR or less; steps of about 5 % in probability."""
+    logs = np.log(np.maximum(probabilities, LOG_FLOOR))
+    return np.rint(127.0 + logs / _STEP).astype(np.int8)
+
+
+def log_scores(quantised: Array) -> Scores:
+    """(n, k) log-probabilities from `quantise`, in [log LOG_FLOOR, 0]."""
+    return (quantised.astype(np.float64) - 127.0) * _STEP
+
+
+def strongest(probabilities: Scores) -> tuple[Array, Array | None]:
+    """What is kept of a score matrix: (n, min(k, 32)) int8, and class indices uint16 where k > 32."""
+    if probabilities.shape[1] <= SCORES_KEPT:
+        return quantise(probabilities), None
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :SCORES_KEPT]
+    return quantise(np.take_along_axis(probabilities, order, axis=1)), order.astype(np.uint16)

@@ -1,0 +1,1 @@
+"""Admit, shape, observe: the three verbs that serve customers, drills and the red team alike."""

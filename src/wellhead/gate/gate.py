@@ -1,0 +1,125 @@
+"""The gate: admit a query, shape its answer, observe what happened.
+
+It does no I/O, reads no clock and rolls no dice: customers, drills and the red team's oracle call the same verbs.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from wellhead.core.event import Answer, Caller, Query
+from wellhead.core.exposure import Exposure
+from wellhead.core.verdict import Decision, Stance, Verdict
+from wellhead.defend.pipeline import Pipeline
+from wellhead.gate.policy import Policy, Terms
+from wellhead.gate.quota import Tally, take
+from wellhead.gate.record import fingerprints
+
+_STATUS = {Stance.CHALLENGE: 429, Stance.THROTTLE: 429, Stance.BLOCK: 403, Stance.SUSPEND: 403, Stance.REVOKE: 403}
+_DELAY_S = 1.0
+_LONGEST_WAIT_S = 3_600.0
+
+
+class Gate:
+    """Policy, and the memory that it needs of each principal.
+
+    key: secret of the input fingerprints.  Call admit and release from one thread; decide may come from another.
+    """
+
+    def __init__(self, policy: Policy, pipeline: Pipeline, key: bytes) -> None:
+        self.policy = policy
+        self.pipeline = pipeline
+        self.key = key
+        self.tallies: dict[str, Tally] = {}
+        self.everyone = Tally()
+        self.decisions: dict[str, Decision] = {}
+        self._known: dict[str, frozenset[int]] = {}
+        self._cost = (policy.global_per_row_s, policy.global_burst_rows)
+
+    def admit(self, caller: Caller, query: Query, now_s: float) -> Verdict:
+        """May this query pass, and how much may its answer give away?
+
+        Rows are reserved for a query that passes: `settle` them once metered, `release` them if nothing was answered.
+        """
+        terms = self.policy.terms(caller.plan)
+        tally = self.tallies.get(caller.principal)
+        if tally is None:
+            tally = self.tallies[caller.principal] = Tally()
+        verdict = self._stance(caller.principal, query, terms, now_s) if self.decisions else None
+        if verdict is None or verdict.passes:
+            limited = self._limit(tally, query.rows, terms, now_s)
+            verdict = limited or verdict or terms.passing
+        if self.policy.enforce:
+            return verdict
+        if not verdict.passes:
+            tally.unread_rows += query.rows
+        return Verdict(Stance.ALLOW, Exposure.VALUE, reason=verdict.reason, would=verdict.stance)
+
+    def _limit(self, tally: Tally, rows: int, terms: Terms, now_s: float) -> Verdict | None:
+        """The refusal that a limit asks for, or None with the rows reserved."""
+        if terms.max_rows and rows > terms.max_rows:
+            return Verdict(Stance.BLOCK, Exposure.NONE, 413, f"expected at most {terms.max_rows} rows a request, got {rows}")
+        full, wait = take(tally, self.everyone, terms, rows, now_s, self._cost)
+        return Verdict(Stance.THROTTLE, Exposure.NONE, 429, f"limit reached: {full}", wait) if full else None
+
+    def _stance(self, principal: str, query: Query, terms: Terms, now_s: float) -> Verdict | None:
+        """What a decision in force says to this query, or None where there is none that bites."""
+        decision = self.decision(principal, now_s)
+        if decision is None or principal in self.policy.allow:
+            return None
+        stance = Stance(decision.stance)
+        if stance is Stance.THROTTLE and self._repeats(principal, query):
+            stance = Stance.WATCH
+        fair = terms.passing
+        allowed = min(fair.exposure, Exposure(decision.exposure)) if stance >= Stance.REDUCE else fair.exposure
+        status = _STATUS.get(stance, 0)
+        wait = min(decision.expires_us / 1e6 - now_s, _LONGEST_WAIT_S) if status == 429 else 0.0
+        delay = _DELAY_S if stance is Stance.DELAY else 0.0
+        return msgspec.structs.replace(
+            fair,
+            stance=stance,
+            exposure=Exposure.NONE if status else allowed,
+            status=status,
+            reason=decision.reason,
+            retry_after_s=wait,
+            delay_s=delay,
+        )
+
+    def _repeats(self, principal: str, query: Query) -> bool:
+        """True where every row was asked before by this same principal: it learns nothing new."""
+        known = self._known.get(principal, frozenset())
+        return bool(known) and all(f in known for f in fingerprints(query.inputs, self.key).tolist())
+
+    def decision(self, principal: str, now_s: float) -> Decision | None:
+        """The decision in force for a principal; an expired one is forgotten."""
+        decision = self.decisions.get(principal)
+        if decision is None:
+            return None
+        if decision.in_force(int(now_s * 1e6)):
+            return decision
+        self.decisions.pop(principal, None)
+        self._known.pop(principal, None)
+        return None
+
+    def decide(self, decision: Decision, known: frozenset[int] = frozenset()) -> None:
+        """Put a decision in force, or lift the one that stands. known: fingerprints that its repeats may use."""
+        if decision.lifted:
+            self.decisions.pop(decision.principal, None)
+            self._known.pop(decision.principal, None)
+        elif not decision.simulated:
+            self._known[decision.principal] = known
+            self.decisions[decision.principal] = decision
+
+    def shape(self, query: Query, answer: Answer, verdict: Verdict) -> tuple[Answer, str]:
+        """The answer as it may leave, and the name of what shaped it (empty where nothing did)."""
+        return self.pipeline.shape(answer, verdict.exposure, verdict.decimals, verdict.top_k)
+
+    def release(self, caller: Caller, rows: int) -> None:
+        """Take back the reservation of a query that got no answer; what it cost of the rate limit stays spent."""
+        self.settle(caller.principal, rows)
+
+    def settle(self, principal: str, rows: int) -> None:
+        """A reservation has been metered."""
+        tally = self.tallies.get(principal)
+        if tally is not None:
+            tally.unread_rows = max(0, tally.unread_rows - rows)

@@ -1,0 +1,132 @@
+"""What a ledger is worth: the share of the model that a clone solved from it reproduces, and its information in bits."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from wellhead.core.arrays import Array
+from wellhead.core.errors import ProfileError
+from wellhead.meter.ledger import Ledger, Sums
+from wellhead.meter.profile import TOLERANCE, Profile
+
+GRID = tuple(10.0**e for e in np.arange(-2.0, 3.5, 0.5))
+"""Ridge strengths; a thief tunes too, so the reading takes the one that serves the clone best."""
+NOISE = 1.0
+"""sigma^2 of the information."""
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """One look at a ledger.
+
+    replication: share of the reference set on which the clone agrees (regressors: R^2), 0..1.
+    attainable, floor: of the profile.  bits: 1/2 log2 det(I + A / sigma^2), 0 and up.
+    by: `scores`, `labels`, `both` or `values`, whichever gave most; `nothing` for an empty ledger.
+    within: regressors: share of the reference set reproduced within a tenth of a standard deviation; else as replication.
+    """
+
+    rows: int
+    replication: float
+    attainable: float
+    floor: float
+    bits: float
+    by: str
+    within: float
+
+    @property
+    def drawn(self) -> float:
+        """How far from guessing to the attainable clone, 0..1."""
+        return float(np.clip((self.replication - self.floor) / max(self.attainable - self.floor, 1e-9), 0.0, 1.0))
+
+
+class _Solver(NamedTuple):
+    """One eigendecomposition of A and the reference set seen through it: solves B for every strength."""
+
+    values: Array
+    vectors: Array
+    seen: Array
+
+    @classmethod
+    def of(cls, A: Array, phi: Array) -> _Solver:
+        values, vectors = np.linalg.eigh(A)
+        return cls(np.maximum(values, 0.0), vectors, phi @ vectors)
+
+    def outputs(self, B: Array) -> list[Array]:
+        """For each strength, the clone's outputs (m, k) on the reference set."""
+        turned = self.vectors.T @ B
+        return [self.seen @ (turned / (self.values + strength)[:, None]) for strength in GRID]
+
+    @property
+    def bits(self) -> float:
+        return float(0.5 * np.log2(1.0 + self.values / NOISE).sum())
+
+
+def read(ledger: Ledger, profile: Profile) -> Reading:
+    """The reading of a ledger; raises ProfileError where it belongs to another profile."""
+    if ledger.profile != profile.id:
+        raise ProfileError(
+            f"the ledger is of profile {ledger.profile[:12]}, not {profile.id[:12]}", "rebuild it with this profile"
+        )
+    total = ledger.total
+    if total is None:
+        return _reading(ledger, profile, profile.floor, 0.0, "nothing", 0.0 if profile.regressor else profile.floor)
+    whole = _Solver.of(total.A, profile.reference_features)
+    if profile.regressor:
+        share, within = _regression(whole.outputs(total.T), profile)
+        return _reading(ledger, profile, share, whole.bits, "values", within)
+    shares = _classification(ledger, total, whole, profile)
+    by = max(shares, key=lambda name: shares[name])
+    return _reading(ledger, profile, shares[by], whole.bits, by, shares[by])
+
+
+def _reading(ledger: Ledger, profile: Profile, share: float, bits: float, by: str, within: float) -> Reading:
+    return Reading(
+        rows=ledger.rows,
+        replication=share,
+        attainable=profile.attainable,
+        floor=profile.floor,
+        bits=bits,
+        by=by,
+        within=within,
+    )
+
+
+def _classification(ledger: Ledger, total: Sums, whole: _Solver, profile: Profile) -> dict[str, float]:
+    """Agreement by each way of using the ledger that it allows."""
+    shares = {"labels": _agreement(whole.outputs(_centred(total.T)), profile)}
+    scored, plain = ledger.scored, ledger.plain
+    if scored is None or scored.S is None:
+        return shares
+    solver = whole if plain is None else _Solver.of(scored.A, profile.reference_features)
+    shares["scores"] = _agreement(solver.outputs(_centred(scored.S)), profile)
+    if plain is not None:
+        shares["both"] = _agreement(whole.outputs(_joined(scored, plain)), profile)
+    return shares
+
+
+def _joined(scored: Sums, plain: Sums) -> Array:
+    """Labels beside scores in one sum, brought to the scores' size: a label is a score that is sure of itself."""
+    S, T, P = _centred(scored.S), _centred(scored.T), _centred(plain.T)
+    ratio = float(np.linalg.norm(S) / max(np.linalg.norm(T), 1e-9))
+    width = S.shape[1]
+    return np.asarray(S + ratio * P[:, :width])
+
+
+def _centred(B: Array) -> Array:
+    return np.asarray(B - B.mean(axis=1, keepdims=True))
+
+
+def _agreement(outputs: list[Array], profile: Profile) -> float:
+    truth = profile.reference.truth
+    return max(float((o.argmax(axis=1) == truth).mean()) for o in outputs)
+
+
+def _regression(outputs: list[Array], profile: Profile) -> tuple[float, float]:
+    """(R^2 clipped to 0..1, share within the tolerance), both at the strength of the best R^2."""
+    truth = profile.standardise(profile.reference.truth)
+    misses = [o[:, 0] - truth for o in outputs]
+    best = min(misses, key=lambda miss: float((miss**2).sum()))
+    share = 1.0 - float((best**2).sum() / max(((truth - truth.mean()) ** 2).sum(), 1e-12))
+    return float(np.clip(share, 0.0, 1.0)), float((np.abs(best) <= TOLERANCE).mean())

@@ -1,0 +1,1 @@
+"""Attacks on one's own model through its API: steal it yourself first."""

@@ -1,0 +1,252 @@
+"""From a batch of inputs to its answers: cache, budget, accounts, retries."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from wellhead.core.arrays import Array, Inputs
+from wellhead.core.event import Answer
+from wellhead.core.exposure import Exposure
+from wellhead.redteam.attack import answered, length, take_inputs
+from wellhead.redteam.budget import Budget, Spending, Spent
+from wellhead.redteam.oracle import Line, Oracle, Reply
+from wellhead.redteam.transcript import Transcript, keys
+
+_WORTH_RETRYING = frozenset({0, 408, 425, 429, 500, 502, 503, 504})
+_NO_ENTRY = frozenset({401, 403})
+_THREADS = 64
+
+
+class Patience(msgspec.Struct, frozen=True, kw_only=True):
+    """How failures are met. Waits grow from `first_wait_s` by doubling up to `longest_wait_s`, with full jitter
+    (half to all of it), and are never shorter than the server's Retry-After.
+
+    give_up_after_s: an account that would have to wait longer than this since its last answer is blocked.
+    attempts: of one request, refusals by 429 apart.
+    """
+
+    first_wait_s: float = 0.1
+    longest_wait_s: float = 10.0
+    give_up_after_s: float = 60.0
+    attempts: int = 6
+
+    def wait_s(self, attempt: int, retry_after_s: float, rng: np.random.Generator) -> float:
+        """Seconds to wait after failed attempt number `attempt` (from 1)."""
+        bound = min(self.first_wait_s * 2.0 ** min(attempt - 1, 60), self.longest_wait_s)
+        return max(retry_after_s, bound * (0.5 + 0.5 * rng.random()))
+
+
+PATIENT = Patience()
+
+
+class AccountState(msgspec.Struct):
+    """How one account fares. answered: rows.  blocked: why it is asked no more, empty while it is.
+
+    waited_s: since its last answer.
+    """
+
+    answered: int = 0
+    waited_s: float = 0.0
+    blocked: str = ""
+
+
+class _Job(NamedTuple):
+    """One request to come: its account, its inputs and their keys."""
+
+    line: Line
+    inputs: Inputs
+    keys: list[str]
+
+
+def _checked(reply: Reply, rows: int, classes: int | None) -> Reply:
+    """The reply, without its answer where that does not fit the question or earlier answers."""
+    answer = reply.answer
+    if answer is None:
+        return reply
+    width = None if answer.scores is None else answer.scores.shape[1]
+    if length(answer) != rows:
+        problem = f"expected answers to {rows} rows, got {length(answer)}"
+    elif classes is not None and width is not None and width != classes:
+        problem = f"expected scores of {classes} classes as before, got {width}"
+    elif answer.scores is not None and np.isnan(answer.scores).any():
+        problem = "expected scores, got NaN"
+    else:
+        return reply
+    return msgspec.structs.replace(reply, answer=None, detail=problem)
+
+
+class Asker:
+    """Puts batches to an oracle; counts, caches, retries and gives up as told. Close it when done.
+
+    repeats: the same input asked again is a new query (see `Attack.repeats`).
+    unanswered: rows of the last batch.  last_failure: status and detail of the last attempt that failed.
+    """
+
+    def __init__(
+        self, oracle: Oracle, budget: Budget, transcript: Transcript, patience: Patience, rng: np.random.Generator
+    ) -> None:
+        self._oracle, self._transcript, self._patience = oracle, transcript, patience
+        self._lines = tuple(oracle.lines)
+        self._rngs = dict(zip((line.account for line in self._lines), rng.spawn(len(self._lines)), strict=True))
+        self.accounts = {line.account: AccountState() for line in self._lines}
+        self.repeats = False
+        self.last_failure = ""
+        self.unanswered = 0
+        self._classes: int | None = None
+        self._times: Counter[str] = Counter()
+        self._spending = Spending(budget, transcript.spent, oracle.clock.now_s())
+        transcript.opened(oracle.target, oracle.owner, self._now_us())
+        many = oracle.concurrent and len(self._lines) > 1
+        self._pool = ThreadPoolExecutor(min(len(self._lines), _THREADS)) if many else None
+
+    def _now_us(self) -> int:
+        return round(self._oracle.clock.now_s() * 1e6)
+
+    @property
+    def spent(self) -> Spent:
+        """What this run has cost so far."""
+        return self._spending.spent(self._oracle.clock.now_s())
+
+    @property
+    def exhausted(self) -> str:
+        """What of the budget did not suffice for the last batch, empty where all did."""
+        return self._spending.exhausted
+
+    @property
+    def alive(self) -> list[Line]:
+        """Lines of the accounts that are not blocked."""
+        return [line for line in self._lines if not self.accounts[line.account].blocked]
+
+    def ask(self, inputs: Inputs) -> Answer:
+        """The answers, in the order of the inputs; rows that got none are marked as in `attack.answered`."""
+        names = self._keys(inputs)
+        first = {name: row for row, name in reversed(list(enumerate(names)))}
+        new = sorted(row for name, row in first.items() if self._transcript.find(name) is None)
+        self._spending.cached(len(names) - len(new))
+        self._send(self._jobs(inputs, names, new))
+        answer = self._collect(names)
+        self.unanswered = int((~answered(answer)).sum())
+        return answer
+
+    def _keys(self, inputs: Inputs) -> list[str]:
+        """Keys of the inputs; with `repeats` the n-th asking of the same input has a key of its own."""
+        plain = keys(self._oracle.target, inputs)
+        if not self.repeats:
+            return plain
+        numbered = []
+        for key in plain:
+            numbered.append(f"{key}.{self._times[key]}")
+            self._times[key] += 1
+        return numbered
+
+    def _jobs(self, inputs: Inputs, names: list[str], new: list[int]) -> list[_Job]:
+        """New rows dealt out to the accounts in turn, as requests in the order of sending, cut to the budget."""
+        alive, size = self.alive, self._oracle.rows_per_call
+        shares = [(line, new[i :: len(alive)]) for i, line in enumerate(alive)]
+        parts = [
+            (line, share[at : at + size])
+            for at in range(0, max((len(s) for _, s in shares), default=0), size)
+            for line, share in shares
+            if share[at : at + size]
+        ]
+        granted = self._spending.plan([len(rows) for _, rows in parts], self._oracle.clock.now_s())
+        return [
+            _Job(line, take_inputs(inputs, np.array(rows[:n])), [names[r] for r in rows[:n]])
+            for (line, rows), n in zip(parts, granted, strict=True)
+            if n
+        ]
+
+    def _send(self, jobs: list[_Job]) -> None:
+        if self._pool is None:
+            self._send_all(jobs)
+            return
+        per_line: dict[str, list[_Job]] = {}
+        for job in jobs:
+            per_line.setdefault(job.line.account, []).append(job)
+        list(self._pool.map(self._send_all, per_line.values()))
+
+    def _send_all(self, jobs: list[_Job]) -> None:
+        for job in jobs:
+            attempt = 1
+            while not self.accounts[job.line.account].blocked and self._try_once(job, attempt):
+                attempt += 1
+
+    def _try_once(self, job: _Job, attempt: int) -> bool:
+        """Send once and record it; True where it is worth another try, after waiting."""
+        clock, rows = self._oracle.clock, len(job.keys)
+        if not self._spending.reserve(rows, attempt > 1, clock.now_s()):
+            return False
+        number = self._transcript.sent(job.line.account, attempt, job.keys, self._now_us())
+        left_s = self._spending.seconds_left(clock.now_s())
+        reply = _checked(job.line.send(job.inputs, min(self._oracle.timeout_s, left_s)), rows, self._classes)
+        self._transcript.got(number, reply, self._now_us())
+        state = self.accounts[job.line.account]
+        if reply.answer is not None:
+            state.answered += rows
+            state.waited_s = 0.0
+            self._classes = self._classes or (None if reply.answer.scores is None else reply.answer.scores.shape[1])
+            return False
+        self.last_failure = f"{reply.status} {reply.detail}".strip()
+        if not reply.charged:
+            self._spending.release(rows)
+        return self._wait(job.line.account, attempt, reply)
+
+    def _wait(self, account: str, attempt: int, reply: Reply) -> bool:
+        """Wait before the next attempt; False where there shall be none."""
+        state, patience = self.accounts[account], self._patience
+        if reply.status in _NO_ENTRY:
+            state.blocked = f"refused with {reply.status}"
+        if reply.status not in _WORTH_RETRYING or (reply.status != 429 and attempt >= patience.attempts):
+            return False
+        wait_s = patience.wait_s(attempt, reply.retry_after_s, self._rngs[account])
+        if state.waited_s + wait_s > patience.give_up_after_s:
+            state.blocked = f"no answer but {reply.status} for {state.waited_s:.1f} s, next in {wait_s:.1f} s"
+            return False
+        if wait_s >= self._spending.seconds_left(self._oracle.clock.now_s()):
+            self._spending.stop("seconds")
+            return False
+        state.waited_s += wait_s
+        self._oracle.clock.sleep(wait_s)
+        return True
+
+    def _collect(self, names: list[str]) -> Answer:
+        """Every known answer to these keys, a block at a time."""
+        blocks: dict[int, tuple[Answer, list[int], list[int]]] = {}
+        for row, name in enumerate(names):
+            found = self._transcript.find(name)
+            if found is not None:
+                _, rows, sources = blocks.setdefault(id(found[0]), (found[0], [], []))
+                rows.append(row)
+                sources.append(found[1])
+        return spread(len(names), list(blocks.values()))
+
+    def close(self) -> None:
+        """Hang up every line."""
+        if self._pool is not None:
+            self._pool.shutdown()
+        for line in self._lines:
+            line.close()
+
+
+def spread(rows: int, blocks: list[tuple[Answer, list[int], list[int]]]) -> Answer:
+    """One answer of so many rows from blocks (answer, rows to fill, their rows in the block)."""
+    columns: dict[str, Array] = {}
+    kind = max((answer.kind for answer, _, _ in blocks), default=Exposure.NONE)
+    for answer, to, source in blocks:
+        told = {"labels": answer.top1, "values": answer.values}
+        if answer.kind.has_scores:
+            told["scores"] = answer.scores
+        for name, column in told.items():
+            if column is None:
+                continue
+            if name not in columns:
+                columns[name] = np.full((rows, *column.shape[1:]), -1 if name == "labels" else np.nan, column.dtype)
+            columns[name][to] = column[source]
+    if not columns:
+        return Answer(kind, labels=np.full(rows, -1, np.int64))
+    return Answer(kind, **columns)

@@ -1,0 +1,1 @@
+"""Attacks that clone the model (AML.T0024.002), one file each."""

@@ -1,0 +1,109 @@
+"""From config to working parts: the log is opened, what it tells is taken up, and the worker stands ready."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from wellhead.audit.log import Log, records
+from wellhead.config import Config
+from wellhead.core.batch import from_events
+from wellhead.core.errors import ConfigError
+from wellhead.core.event import Event, Mark
+from wellhead.core.finding import Finding
+from wellhead.core.verdict import Decision
+from wellhead.defend.pipeline import Pipeline
+from wellhead.detect.replication import Replication
+from wellhead.detect.rules import Rules
+from wellhead.gate.gate import Gate
+from wellhead.gate.observe import Observer
+from wellhead.gate.policy import compile_policy
+from wellhead.gate.record import Recorder
+from wellhead.meter.sketch import Sketches
+from wellhead.serve import profiles
+from wellhead.serve.fitting import Fitting
+from wellhead.serve.worker import Books, Worker
+from wellhead.store.history import History
+from wellhead.store.personal import Personal
+
+_REPLAY = 1024
+_KEY_BYTES = 32
+
+
+def secret(path: Path) -> bytes:
+    """A random secret that stays the same as long as its file lives; mode 0600."""
+    if path.exists():
+        key = path.read_bytes()
+        if len(key) != _KEY_BYTES:
+            raise ConfigError(f"expected {_KEY_BYTES} bytes in {path}, got {len(key)}", "restore it from a backup")
+        return key
+    key = secrets.token_bytes(_KEY_BYTES)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as f:
+        f.write(key)
+    return key
+
+
+def rules_of(config: Config) -> Rules:
+    """The rules that the config names; raises ConfigError where a file of them cannot be read."""
+    files = {}
+    for name in config.rules.files:
+        try:
+            files[name] = Path(name).read_text(encoding="utf-8")
+        except OSError as e:
+            raise ConfigError(f"expected a rule file at {name}, got: {e.strerror}", "see rules.files") from e
+    return Rules(files, config.rules.disabled)
+
+
+def assemble(config: Config, clock: Callable[[], float]) -> Worker:
+    """The gate with its memory restored from the log, and the worker behind it, not yet started."""
+    folder = Path(config.audit.directory)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    profile = profiles.load(config)
+    spec = profiles.spec_of(config)
+    key = secret(folder / "fingerprint.key")
+    now_us = int(clock() * 1e6)
+    log = Log.open(folder, config.audit.origin, config.audit.key, now_us, anchor=config.audit.anchor)
+    policy = compile_policy(config)
+    history = History.of(folder)
+    limit = Replication(config.valve.max_drawn, config.valve.max_drawn_group)
+    observer = Observer(policy, Sketches(), rules_of(config), limit, history.rows_of)
+    gate = Gate(policy, Pipeline(), key)
+    books = Books(
+        log,
+        history,
+        Recorder(model=spec.name, key=key, pseudonym=Personal(folder / "personal.jsonl").token),
+        lambda fitted: profiles.save(config, fitted),
+        config.audit.checkpoint_every_s,
+    )
+    fitting = Fitting(None if profile else lambda inputs, answers: profiles.fit_profile(inputs, answers, spec))
+    worker = Worker(gate, observer, books, fitting, clock)
+    restore(worker, folder)
+    log.append([Mark(time_us=now_us, what="start", detail=f"mode {config.mode}, profile {profile.id if profile else 'none'}")])
+    if profile is not None:
+        worker.perform(observer.fitted(profile, clock()))
+    return worker
+
+
+def restore(worker: Worker, folder: Path) -> None:
+    """Take up from the log what an earlier run knew: sketches, rule hits, findings, decisions in force."""
+    observer, waiting = worker.observer, list[Event]()
+
+    def fold() -> None:
+        if waiting:
+            observer.observe(from_events(waiting), waiting[-1].time_us / 1e6)
+            waiting.clear()
+
+    for _, record in records(folder):
+        if isinstance(record, Event):
+            if record.status == 200 and record.given > 0:
+                waiting.append(record)
+            if len(waiting) >= _REPLAY:
+                fold()
+        elif isinstance(record, Finding):
+            observer.restore(record)
+        elif isinstance(record, Decision):
+            observer.restore(record)
+            worker.take_up(record)
+    fold()

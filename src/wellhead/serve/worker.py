@@ -1,0 +1,221 @@
+"""The one thread behind the responses: it logs, meters, judges and acts, a micro-batch at a time.
+
+The event loop only appends to a queue; everything that this thread decides goes back to the loop as a call.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import msgspec
+
+from wellhead.audit.log import Log
+from wellhead.core.batch import from_events
+from wellhead.core.codec import Record
+from wellhead.core.event import ROWS_PER_EVENT, Event, Exchange, Gap
+from wellhead.core.finding import Action, Alert, Decide
+from wellhead.core.verdict import Decision
+from wellhead.gate.gate import Gate
+from wellhead.gate.observe import Observer
+from wellhead.gate.record import Recorder, codes_of
+from wellhead.meter.profile import Profile
+from wellhead.serve.fitting import Fitting, mark
+from wellhead.store.history import History
+
+TICK_S = 0.02
+"""How long answered queries wait to be metered together."""
+MOST = 1024
+"""Exchanges of one micro-batch."""
+
+Post = Callable[..., object]
+"""Runs a function on the thread that owns the gate: loop.call_soon_threadsafe, or a direct call in tests."""
+
+
+class Books(msgspec.Struct):
+    """What the worker writes to."""
+
+    log: Log
+    history: History
+    recorder: Recorder
+    save: Callable[[Profile], object]
+    seal_every_s: float
+
+
+class Counts(msgspec.Struct):
+    """What has gone by since the start."""
+
+    requests: int = 0
+    rows: int = 0
+    refused: int = 0
+    lost: int = 0
+
+
+class Worker:
+    """Owns the observer and the books; lives in one thread."""
+
+    def __init__(self, gate: Gate, observer: Observer, books: Books, fitting: Fitting, clock: Callable[[], float]) -> None:
+        self.gate = gate
+        self.observer = observer
+        self.books = books
+        self.fitting = fitting
+        self.clock = clock
+        self.counts = Counts()
+        self.noted: dict[str, Decision] = {}
+        self.post: Post = _call
+        self._inbox: deque[Exchange] = deque()
+        self._asks: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._sealed_s = 0.0
+
+    def put(self, exchange: Exchange) -> None:
+        """Take over one exchange; called where the response was sent, so it only queues and counts."""
+        self._inbox.append(exchange)
+        rows = exchange.query.rows if exchange.query else 1
+        self.books.log.acknowledge(-(-max(rows, 1) // ROWS_PER_EVENT))
+
+    @property
+    def waiting(self) -> int:
+        """Exchanges that are not metered yet."""
+        return len(self._inbox)
+
+    def ask(self, question: Callable[[], Any]) -> Future[Any]:
+        """Run a function on the worker's thread between two micro-batches."""
+        future: Future[Any] = Future()
+        self._asks.append((question, future))
+        return future
+
+    def start(self, post: Post) -> None:
+        """Begin to work; `post` hands calls back to the gate's thread."""
+        self.post = post
+        self._thread = threading.Thread(target=self._run, name="wellhead-worker", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Meter what waits, seal the log, and end the thread."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+        while self.turn():
+            pass
+        self.books.log.close(self._now_us())
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            if not self.turn():
+                time.sleep(TICK_S)
+
+    def turn(self) -> bool:
+        """One micro-batch, one fit taken up, the questions asked meanwhile, a seal when it is time; False when idle."""
+        batch = [self._inbox.popleft() for _ in range(min(MOST, len(self._inbox)))]
+        if batch:
+            self._guarded(lambda: self._process(batch), len(batch))
+        if self.fitting.ready:
+            self._guarded(self._fitted, 0)
+        while self._asks:
+            question, future = self._asks.popleft()
+            try:
+                future.set_result(question())
+            except Exception as e:  # noqa: BLE001 - it belongs to whoever asked
+                future.set_exception(e)
+        now_s = self.clock()
+        if now_s - self._sealed_s >= self.books.seal_every_s:
+            self._sealed_s = now_s
+            self._guarded(lambda: self.books.log.seal(int(now_s * 1e6)), 0)
+        return len(batch) >= MOST
+
+    def _guarded(self, work: Callable[[], object], events: int) -> None:
+        """Logging and metering fail open, with a counted gap: customers are served on."""
+        try:
+            work()
+        except Exception:  # noqa: BLE001 - whatever it is, the thread must live and the gap must be told
+            self.counts.lost += events
+            traceback.print_exc(file=sys.stderr)
+            now_us = self._now_us()
+            try:
+                self.books.log.append([Gap(time_us=now_us, since_us=now_us, events=events, reason="worker failure")])
+            except Exception:  # noqa: BLE001 - the log itself is what failed; a restart finds the difference
+                traceback.print_exc(file=sys.stderr)
+
+    def _now_us(self) -> int:
+        return int(self.clock() * 1e6)
+
+    def _process(self, exchanges: Sequence[Exchange]) -> None:
+        events = self._store(exchanges)
+        answered = [e for e in events if e.status == 200 and e.given > 0]
+        self.counts.requests += len(exchanges)
+        self.counts.refused += sum(1 for x in exchanges if x.answer is None)
+        self.counts.rows += sum(e.rows for e in answered)
+        if answered:
+            self.perform(self.observer.observe(from_events(answered), self.clock()))
+            self.post(self._settle, [(e.principal, e.rows) for e in answered])
+
+    def _store(self, exchanges: Sequence[Exchange]) -> list[Event]:
+        """Log the exchanges, and keep what a coming profile needs of them."""
+        profile = self.observer.meter.profile if self.observer.meter else None
+        queries = [x.query for x in exchanges if x.query is not None and x.answer is not None]
+        codes = iter(codes_of(queries, profile))
+        events: list[Event] = []
+        for x in exchanges:
+            code = next(codes) if x.query is not None and x.answer is not None else None
+            made = self.books.recorder.events(x, code, profile.id if profile else "")
+            self.fitting.see(x, made, code)
+            events += made
+        self.books.log.append(events)
+        self.books.history.append(events)
+        return events
+
+    def _settle(self, metered: list[tuple[str, int]]) -> None:
+        for principal, rows in metered:
+            self.gate.settle(principal, rows)
+
+    def _fitted(self) -> None:
+        """A profile is ready: code what was stored without one, then build every ledger that is due."""
+        profile, coded = self.fitting.take()
+        self.books.save(profile)
+        records: list[Record] = [mark(profile, self._now_us()), *coded]
+        self.books.log.append(records)
+        self.books.history.append(records)
+        self.perform(self.observer.fitted(profile, self.clock()))
+
+    def perform(self, actions: Sequence[Action]) -> None:
+        """Write alerts and decisions down, then put the decisions in force."""
+        evidence = -1
+        for action in actions:
+            if isinstance(action, Alert):
+                evidence = self.books.log.append([action.finding])
+                _announce(action)
+            elif isinstance(action, Decide):
+                self.enact(msgspec.structs.replace(action.decision, evidence=evidence))
+
+    def enact(self, decision: Decision) -> None:
+        """Log one decision and put it in force."""
+        self.books.log.append([decision])
+        self.take_up(decision)
+
+    def take_up(self, decision: Decision) -> None:
+        """Hand a logged decision to the gate, with the inputs that its principal may repeat."""
+        if decision.simulated:
+            self.noted[decision.principal] = decision
+            return
+        known: frozenset[int] = frozenset()
+        if not decision.lifted:
+            known = frozenset(self.books.history.rows_of((decision.principal,), 0.0).fingerprint.tolist())
+        self.post(self.gate.decide, decision, known)
+
+
+def _call(function: Callable[..., object], *arguments: object) -> None:
+    function(*arguments)
+
+
+def _announce(alert: Alert) -> None:
+    f = alert.finding
+    noted = " (observe mode: noted only)" if f.simulated else ""
+    print(f"wellhead: {f.uid} {f.title}: {', '.join(f.members)}: {f.detail}{noted}", file=sys.stderr, flush=True)

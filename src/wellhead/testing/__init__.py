@@ -1,0 +1,1 @@
+"""Contract checks for components: ours and plugin authors' pass the same."""

@@ -1,0 +1,134 @@
+import numpy as np
+import pytest
+
+from wellhead.config import parse
+from wellhead.core.event import Answer, Caller, Query
+from wellhead.core.exposure import Exposure
+from wellhead.core.verdict import Decision, Stance
+from wellhead.defend.pipeline import Pipeline
+from wellhead.gate.gate import Gate
+from wellhead.gate.policy import compile_policy
+from wellhead.gate.record import fingerprints
+
+KEY = b"k" * 32
+ANN = Caller(principal="ann")
+NOW = 1_800_000_000.0
+
+
+def gate(toml='mode = "enforce"'):
+    return Gate(compile_policy(parse(toml)), Pipeline(), KEY)
+
+
+def query(*rows):
+    inputs = np.array(rows or [[1.0, 2.0]], np.float32)
+    return Query("m", inputs, len(inputs), Exposure.PROBABILITIES)
+
+
+def decision(stance=Stance.THROTTLE, **changes):
+    fields = {"uid": "d", "principal": "ann", "stance": int(stance), "reason": "why", "origin": "test"}
+    return Decision(**(fields | {"start_us": int(NOW * 1e6), "expires_us": int((NOW + 60) * 1e6)} | changes))
+
+
+def test_an_unknown_principal_passes_with_the_exposure_of_its_plan():
+    verdict = gate('mode = "enforce"\n[exposure]\nexposure = "top_k"\ntop_k = 2\ndecimals = 1').admit(ANN, query(), NOW)
+    assert verdict.passes
+    assert (verdict.exposure, verdict.top_k, verdict.decimals) == (Exposure.TOP_K, 2, 1)
+
+
+def test_too_many_rows_are_refused_with_both_numbers():
+    verdict = gate('mode = "enforce"\n[limits]\nmax_rows = 2').admit(ANN, query([1.0], [2.0], [3.0]), NOW)
+    assert verdict.status == 413
+    assert "at most 2 rows" in verdict.reason and "got 3" in verdict.reason
+
+
+def test_a_full_limit_says_how_long_to_wait():
+    g = gate('mode = "enforce"\n[limits]\nrows_per_minute = 60\nburst_rows = 1')
+    assert g.admit(ANN, query(), NOW).passes
+    refused = g.admit(ANN, query(), NOW)
+    assert (refused.status, refused.stance) == (429, Stance.THROTTLE)
+    assert refused.retry_after_s == pytest.approx(1.0)
+    assert g.admit(Caller(principal="bob"), query(), NOW).passes
+
+
+def test_the_global_limit_holds_over_principals():
+    g = gate('mode = "enforce"\n[limits]\nglobal_rows_per_minute = 2')
+    assert [g.admit(Caller(principal=p), query(), NOW).passes for p in "abc"] == [True, True, False]
+
+
+def test_a_burst_cannot_pass_before_it_is_metered():
+    g = gate('mode = "enforce"\n[limits]\nmax_unread_rows = 2')
+    assert [g.admit(ANN, query(), NOW).passes for _ in range(4)] == [True, True, False, False]
+    g.settle("ann", 1)
+    assert [g.admit(ANN, query(), NOW).passes for _ in range(2)] == [True, False]
+    g.release(ANN, 2)
+    assert g.admit(ANN, query(), NOW).passes
+
+
+def test_a_closed_valve_answers_own_repeats_and_refuses_the_new():
+    g = gate()
+    old, new = query([1.0, 2.0]), query([3.0, 4.0])
+    known = frozenset(fingerprints(old.inputs, KEY).tolist())
+    g.decide(decision(), known)
+    assert g.admit(ANN, old, NOW).passes
+    refused = g.admit(ANN, new, NOW)
+    assert (refused.status, refused.reason) == (429, "why")
+    assert g.admit(ANN, query([1.0, 2.0], [3.0, 4.0]), NOW).status == 429
+    assert g.admit(Caller(principal="bob"), new, NOW).passes
+
+
+def test_a_closed_valve_opens_when_its_time_is_over():
+    g = gate()
+    g.decide(decision())
+    assert not g.admit(ANN, query(), NOW + 59).passes
+    assert g.admit(ANN, query(), NOW + 60).passes
+    assert g.decisions == {}
+
+
+def test_a_lifted_decision_no_longer_bites():
+    g = gate()
+    g.decide(decision())
+    g.decide(decision(lifted=1))
+    assert g.admit(ANN, query(), NOW).passes
+
+
+@pytest.mark.parametrize(
+    ("stance", "status"), [(Stance.BLOCK, 403), (Stance.SUSPEND, 403), (Stance.REVOKE, 403), (Stance.CHALLENGE, 429)]
+)
+def test_stances_that_refuse(stance, status):
+    g = gate()
+    g.decide(decision(stance))
+    assert g.admit(ANN, query(), NOW).status == status
+
+
+def test_delay_waits_and_reduce_gives_less():
+    g = gate()
+    g.decide(decision(Stance.DELAY))
+    assert g.admit(ANN, query(), NOW).delay_s > 0
+    g.decide(decision(Stance.REDUCE, exposure=int(Exposure.LABEL)))
+    assert g.admit(ANN, query(), NOW).exposure is Exposure.LABEL
+
+
+def test_the_allowlist_is_read_when_the_decision_would_bite():
+    g = gate('mode = "enforce"\n[valve]\nallow = ["ann"]')
+    g.decide(decision(Stance.BLOCK))
+    assert g.admit(ANN, query(), NOW).passes
+
+
+def test_observe_mode_passes_everything_and_says_what_it_would_have_done():
+    g = gate("[limits]\nrows_per_minute = 60\nburst_rows = 1\n[exposure]\nexposure = 'label'")
+    answer = Answer(Exposure.PROBABILITIES, np.array([[0.25, 0.75]]))
+    for expected in (Stance.ALLOW, Stance.THROTTLE):
+        verdict = g.admit(ANN, query(), NOW)
+        assert verdict.passes
+        assert verdict.would is expected
+    assert g.shape(query(), answer, verdict) == (answer, "")
+    g.decide(decision(Stance.BLOCK, simulated=1))
+    assert g.decisions == {}
+
+
+def test_shape_gives_no_more_than_the_verdict_allows():
+    g = gate('mode = "enforce"\n[exposure]\nexposure = "label"')
+    shaped, name = g.shape(query(), Answer(Exposure.PROBABILITIES, np.array([[0.25, 0.75]])), g.admit(ANN, query(), NOW))
+    assert shaped.kind is Exposure.LABEL
+    assert shaped.scores is None or set(shaped.scores.ravel()) <= {0.0, 1.0}
+    assert name
