@@ -207,7 +207,8 @@ def _check_words(config: Config) -> None:
             value = getattr(value, part)
         if value not in words:
             raise ConfigError(
-                f"expected one of {', '.join(words)} at `$.{path}`, got `{value}`", _did_you_mean(str(value), list(words))
+                f"expected one of {', '.join(words)} at `$.{path}`, got `{value}`",
+                _did_you_mean(str(value), list(words)),
             )
 
 
@@ -244,7 +245,9 @@ def load(path: str | os.PathLike[str]) -> Config:
     try:
         text = file.read_text(encoding="utf-8")
     except OSError as e:
-        raise ConfigError(f"expected a config file at {file}, got: {e.strerror}", "write one with `wellhead init`") from e
+        raise ConfigError(
+            f"expected a config file at {file}, got: {e.strerror}", "write one with `wellhead init`"
+        ) from e
     try:
         return parse(text, {k: v for k, v in os.environ.items() if k.startswith("WELLHEAD__")})
     except ConfigError as e:

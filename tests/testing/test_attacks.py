@@ -7,7 +7,7 @@ import pytest
 from wellhead.core.exposure import Exposure
 from wellhead.redteam.attack import Result, answered
 from wellhead.redteam.extract.pool import Pool
-from wellhead.testing.attacks import Broken, check_attack
+from wellhead.testing.attacks import ContractError, check_attack
 
 
 def model(inputs):
@@ -127,5 +127,5 @@ def test_pool_of_texts_passes():
     ],
 )
 def test_each_broken_rule_is_named(attack, rule):
-    with pytest.raises(Broken, match=rule):
+    with pytest.raises(ContractError, match=rule):
         check_attack(attack, model)

@@ -29,8 +29,13 @@ async def read_body(receive: Receive, head: Head, max_bytes: int, deadlines: Dea
         raise _too_large(max_bytes)
     task = asyncio.current_task()
     expired: list[bool] = []
-    if task is not None:
-        deadlines.watch(task, lambda: (expired.append(True), task.cancel()))
+
+    def expire() -> None:
+        expired.append(True)
+        if task is not None:
+            task.cancel()
+
+    deadlines.watch(task, expire)
     try:
         body = await _whole(receive, max_bytes)
     except asyncio.CancelledError:

@@ -93,7 +93,9 @@ class HeadReader:
             if rule & _FORWARD:
                 forward.append(pair)
         if count > MAX_HEADERS or size > MAX_HEADER_BYTES:
-            raise Refusal(431, f"expected at most {MAX_HEADERS} headers of {MAX_HEADER_BYTES} bytes in all, got {count} of {size}")
+            raise Refusal(
+                431, f"expected at most {MAX_HEADERS} headers of {MAX_HEADER_BYTES} bytes in all, got {count} of {size}"
+            )
         return self._checked(named, forward, http_version)
 
     def _checked(self, named: dict[bytes, bytes], forward: list[Pair], http_version: str) -> Head:

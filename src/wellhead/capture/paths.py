@@ -30,9 +30,11 @@ class Router:
         self._known: dict[tuple[str, bytes], Route] = {}
 
     def route(self, method: str, raw_path: bytes, query_string: bytes) -> Route:
-        """The Route of a request; raises Refusal 400 for an ambiguous path, 404 for an unknown one, 414 for a long one."""
+        """The Route of a request; raises Refusal 400 (ambiguous path), 404 (unknown) or 414 (too long)."""
         if len(raw_path) + len(query_string) > MAX_URL_BYTES:
-            raise Refusal(414, f"expected a URL of at most {MAX_URL_BYTES} bytes, got {len(raw_path) + len(query_string)}")
+            raise Refusal(
+                414, f"expected a URL of at most {MAX_URL_BYTES} bytes, got {len(raw_path) + len(query_string)}"
+            )
         # b"" is left where every byte is printable ASCII: anything else could end the request line upstream.
         if query_string and query_string.translate(None, _PRINTABLE):
             raise Refusal(400, "expected printable ASCII in the query string, got other bytes")
@@ -48,7 +50,9 @@ class Router:
         path = decode_path(raw_path)
         model = self._match(method, path)
         if model is None and not (path in self._allow and method in ("GET", "HEAD")):
-            raise Refusal(404, "expected a path of the guarded API, got another", "list it under [paths] allow to pass it")
+            raise Refusal(
+                404, "expected a path of the guarded API, got another", "list it under [paths] allow to pass it"
+            )
         return Route(path, model)
 
 

@@ -45,7 +45,11 @@ def run_list(arguments: argparse.Namespace) -> int:
 def run_add(arguments: argparse.Namespace) -> int:
     """Put a decision in force."""
     order = Ask(
-        ask="decide", principal=arguments.principal, stance=arguments.stance, reason=arguments.reason, hours=arguments.hours
+        ask="decide",
+        principal=arguments.principal,
+        stance=arguments.stance,
+        reason=arguments.reason,
+        hours=arguments.hours,
     )
     print(ask_gate(arguments, order).done)
     return 0

@@ -31,7 +31,9 @@ def sentences(e: Explanation) -> list[str]:
         )
     lines += [f"Rule hit: {text}" for text in e.signals] or ["No rule hit."]
     if e.shares_with:
-        lines.append("Summed with, because they share an attribute and each has a rule hit: " + ", ".join(e.shares_with))
+        lines.append(
+            "Summed with, because they share an attribute and each has a rule hit: " + ", ".join(e.shares_with)
+        )
     lines += [f"Finding: {text}" for text in e.findings]
     end = f" until {until(s.expires_us)}" if s.expires_us else ""
     lines.append(f"Stance: {s.stance}{end}" + (f" ({s.reason})." if s.reason else "."))

@@ -23,9 +23,13 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     """Add the command."""
     verbs = commands.add_parser("profile", help="a model's feature map and reference set").add_subparsers(required=True)
     fit = verbs.add_parser("fit", help="fit a profile on a sample of inputs, asking the upstream for its answers")
-    fit.add_argument("inputs", help=".npy of shape (n, ...), .csv of numbers without header, or .txt with one text a line")
+    fit.add_argument(
+        "inputs", help=".npy of shape (n, ...), .csv of numbers without header, or .txt with one text a line"
+    )
     fit.add_argument("--key", default="", help="bearer token for the upstream, if it wants one")
-    fit.add_argument("--authorised-by", default="", metavar="OWNER", help="who allows asking an upstream on another host")
+    fit.add_argument(
+        "--authorised-by", default="", metavar="OWNER", help="who allows asking an upstream on another host"
+    )
     add_config(fit)
     fit.set_defaults(run=run_fit)
     show = verbs.add_parser("show", help="what the profile is, and its error against real learners")
@@ -51,12 +55,12 @@ def read_inputs(file: Path) -> Inputs:
 
 def ask_upstream(config: Config, inputs: Inputs, key: str, owner: str) -> Iterator[Answer]:
     """The upstream's answers, a part at a time; raises ProfileError where it does not answer."""
-    from wellhead.protocols.base import from_config
+    from wellhead.serve.protocol import protocol_of
     from wellhead.redteam.http import Account, Http
     from wellhead.serve.profiles import spec_of
 
     oracle = Http(
-        config.upstream.url, from_config(config), spec_of(config), (Account("operator", key),),
+        config.upstream.url, protocol_of(config), spec_of(config), (Account("operator", key),),
         authorised=bool(owner), owner=owner,
     )  # fmt: skip
     line = oracle.lines[0]
@@ -64,7 +68,9 @@ def ask_upstream(config: Config, inputs: Inputs, key: str, owner: str) -> Iterat
         reply = line.send(inputs[start : start + _ROWS_A_CALL], config.upstream.read_timeout_s)
         if reply.answer is None:
             remedy = "start the model server, or set upstream.url and model.protocol"
-            raise ProfileError(f"expected an answer from {config.upstream.url}, got {reply.status} {reply.detail}", remedy)
+            raise ProfileError(
+                f"expected an answer from {config.upstream.url}, got {reply.status} {reply.detail}", remedy
+            )
         yield reply.answer
     line.close()
 

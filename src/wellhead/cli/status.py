@@ -27,7 +27,16 @@ def table(status: Status) -> object:
         bits = "-" if s.bits < 0 else f"{s.bits:.0f}"
         rate = f"{s.rows_per_minute:.0f}"
         colour = "red" if s.stance != "allow" else ""
-        cells = (s.principal, str(s.rows), rate, share(s.replication), share(s.attainable), share(s.drawn), bits, s.stance)
+        cells = (
+            s.principal,
+            str(s.rows),
+            rate,
+            share(s.replication),
+            share(s.attainable),
+            share(s.drawn),
+            bits,
+            s.stance,
+        )
         rows.add_row(*cells, style=colour)
     return rows
 

@@ -11,7 +11,6 @@ from wellhead.core.arrays import Array, Codes
 from wellhead.core.codec import unpack
 from wellhead.core.event import SCORES_KEPT, Event
 
-
 ATTRIBUTES = ("organisation", "network", "agent", "created_day", "plan")
 """What principals can share; the config says which of them tie principals whose ledgers are summed."""
 
@@ -61,9 +60,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 def _rows(events: Sequence[Event], field: str, dtype: str, width: int) -> Array:
     """Stack one packed column of all events; rows of events that lack it are zeros."""
     parts = [
-        unpack(getattr(e, field), dtype, e.rows)
-        if getattr(e, field)
-        else np.zeros((e.rows, width), dtype)
+        unpack(getattr(e, field), dtype, e.rows) if getattr(e, field) else np.zeros((e.rows, width), dtype)
         for e in events
     ]
     return np.concatenate(parts) if parts else np.zeros((0, width), dtype)

@@ -7,6 +7,7 @@ RFC 8785 for the records of `wellhead.core` (property-tested).
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -30,6 +31,19 @@ _STEP = -np.log(LOG_FLOOR) / 127.0
 def encode(record: Record) -> bytes:
     """The stored bytes of a record, without newline."""
     return _encoder.encode(record)
+
+
+def encode_lines(records: Sequence[Record]) -> bytes:
+    """The stored bytes of many records, each with its newline."""
+    return _encoder.encode_lines(records)
+
+
+def decode_lines(lines: bytes) -> list[Record]:
+    """The records in many stored lines; raises AuditError where one of them is none."""
+    try:
+        return _decoder.decode_lines(lines)
+    except msgspec.MsgspecError as e:
+        raise AuditError(f"expected Wellhead records, one a line, got {e}") from e
 
 
 def decode(line: bytes) -> Record:

@@ -57,9 +57,7 @@ class Refusal(WellheadError):
     status: 400..504.  retry_after_s: seconds, 0 when waiting does not help.
     """
 
-    def __init__(
-        self, status: int, message: str, remedy: str = "", *, retry_after_s: float = 0.0
-    ) -> None:
+    def __init__(self, status: int, message: str, remedy: str = "", *, retry_after_s: float = 0.0) -> None:
         super().__init__(message, remedy)
         self.status = status
         self.retry_after_s = retry_after_s

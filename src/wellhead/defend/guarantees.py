@@ -26,7 +26,8 @@ class Guarantees(msgspec.Struct, frozen=True, kw_only=True):
     """Declared by a defence, enforced by the pipeline.
 
     simplex: rows are probabilities (finite, >= 0, sum 1).  l1_max: most that a row moves, 0..2.
-    deterministic: equal rows get equal answers, in every process.  keyed: needs a secret.  stateless: of no earlier row.
+    deterministic: equal rows get equal answers, in every process.  keyed: needs a secret.
+    stateless: a row's answer depends on no other row.
     """
 
     simplex: bool = True
@@ -74,8 +75,10 @@ class Defence(Protocol):
 
 def is_simplex(scores: Scores) -> bool:
     """True where every row is finite, not negative, and sums to 1."""
-    # min and sum are NaN for a NaN anywhere, and NaN fails both comparisons.
-    return scores.ndim == 2 and bool((scores.min(axis=1) >= 0.0).all() and (abs(scores.sum(axis=1) - 1.0) <= TOLERANCE).all())
+    if scores.ndim != 2 or not scores.shape[1]:
+        return False
+    # A NaN anywhere makes min and sum NaN, which fails both comparisons.
+    return bool((scores.min(axis=1) >= 0.0).all() and (abs(scores.sum(axis=1) - 1.0) <= TOLERANCE).all())
 
 
 def broken(promise: Guarantees, before: Scores, after: Scores) -> str:
@@ -99,4 +102,6 @@ def _keeps_top(promise: Argmax, before: Scores, after: Scores) -> bool:
         return False
     if promise < Argmax.STRICT:
         return True
-    return bool((((after == best[:, None]).sum(axis=1) == 1) | ((before == before[rows, top][:, None]).sum(axis=1) > 1)).all())
+    return bool(
+        (((after == best[:, None]).sum(axis=1) == 1) | ((before == before[rows, top][:, None]).sum(axis=1) > 1)).all()
+    )

@@ -41,7 +41,7 @@ class Pipeline:
             return answer, ""
         try:
             return self._shape(answer, allowed, decimals, top_k)
-        except Exception as e:  # noqa: BLE001 - whatever it is, the answer must not leave as it came
+        except Exception as e:  # whatever it is, the answer must not leave as it came
             self.failures += 1
             self.last_failure = f"{type(e).__name__}: {e}"
             return _closed(answer, allowed), "label_only"

@@ -51,11 +51,15 @@ def habits(rng: np.random.Generator) -> list[Habit]:
         burst = i % 4 == 0
         repeats = float(rng.uniform(0.1, 0.6))
         queries = int(rng.integers(40, 140))
-        crowd.append(Habit(f"customer-{i + 1:02d}", queries, digits(4), repeats, 8 if burst else 1, 0.6 if burst else 0.12))
+        crowd.append(
+            Habit(f"customer-{i + 1:02d}", queries, digits(4), repeats, 8 if burst else 1, 0.6 if burst else 0.12)
+        )
     for i in range(2):
         crowd.append(Habit(f"heavy-{i + 1}", 700, digits(3), 0.3, 4, 0.08))
     for i in range(6):
-        crowd.append(Habit(f"newcomer-{i + 1}", int(rng.integers(20, 80)), digits(3), float(rng.uniform(0.1, 0.4)), 1, 0.2, True))
+        crowd.append(
+            Habit(f"newcomer-{i + 1}", int(rng.integers(20, 80)), digits(3), float(rng.uniform(0.1, 0.4)), 1, 0.2, True)
+        )
     return crowd
 
 

@@ -91,7 +91,9 @@ def main(port: int, seed: int) -> None:
     import uvicorn
 
     app = ModelServer(train(split(np.random.default_rng(seed)), seed))
-    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", access_log=False, ws="none", lifespan="off")
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=port, log_level="error", access_log=False, ws="none", lifespan="off"
+    )
     print("ready", flush=True)
     uvicorn.Server(config).run()
 

@@ -58,7 +58,9 @@ class Gate:
     def _limit(self, tally: Tally, rows: int, terms: Terms, now_s: float) -> Verdict | None:
         """The refusal that a limit asks for, or None with the rows reserved."""
         if terms.max_rows and rows > terms.max_rows:
-            return Verdict(Stance.BLOCK, Exposure.NONE, 413, f"expected at most {terms.max_rows} rows a request, got {rows}")
+            return Verdict(
+                Stance.BLOCK, Exposure.NONE, 413, f"expected at most {terms.max_rows} rows a request, got {rows}"
+            )
         full, wait = take(tally, self.everyone, terms, rows, now_s, self._cost)
         return Verdict(Stance.THROTTLE, Exposure.NONE, 429, f"limit reached: {full}", wait) if full else None
 

@@ -37,7 +37,9 @@ def conforms(tat_s: float, now_s: float, cost_s: float, tolerance_s: float) -> t
     return (new, 0.0) if wait <= 1e-6 else (tat_s, wait)
 
 
-def take(tally: Tally, shared: Tally, terms: Terms, rows: int, now_s: float, cost: tuple[float, int]) -> tuple[str, float]:
+def take(
+    tally: Tally, shared: Tally, terms: Terms, rows: int, now_s: float, cost: tuple[float, int]
+) -> tuple[str, float]:
     """Reserve `rows` for a principal, or say which limit is full and for how many seconds.
 
     shared: the tally of all principals together.  cost: seconds a row and burst of the global limit.

@@ -29,8 +29,24 @@ VERSION_FIELDS = frozenset(
 
 # Unmarshallers that ignore case (Go's) read these from `Inputs` as well: two spellings at once are a smuggled body.
 _CONTROL = frozenset(
-    "inputs instances outputs examples data shape datatype parameters params name columns index signature_name "
-    "dataframe_split dataframe_records features".split()
+    (
+        "inputs",
+        "instances",
+        "outputs",
+        "examples",
+        "data",
+        "shape",
+        "datatype",
+        "parameters",
+        "params",
+        "name",
+        "columns",
+        "index",
+        "signature_name",
+        "dataframe_split",
+        "dataframe_records",
+        "features",
+    )
 )
 _UNREADABLE = (ProtocolError, msgspec.MsgspecError, RecursionError, ValueError, OverflowError)
 
@@ -121,7 +137,7 @@ def media(content_type: str, accepted: tuple[str, ...], parameters: tuple[str, .
 
 def json_answer(content_type: str) -> None:
     """Raises BadAnswer unless the upstream says JSON, or nothing."""
-    kind = content_type.split(";")[0].strip().lower()
+    kind = content_type.split(";", maxsplit=1)[0].strip().lower()
     if kind not in (JSON, "", "text/plain", "application/jsonlines"):
         raise BadAnswer(f"expected a JSON answer, got content type {content_type[:80]!r}")
 
@@ -145,10 +161,16 @@ def check_keys(body: bytes, expected: int) -> None:
 
 def decoded(body: bytes) -> dict[str, Any]:
     """The JSON object in a body whose keys occur once each; raises ProtocolError or msgspec's errors."""
+    tree = tree_of(body)
+    check_keys(body, -1)
+    return tree
+
+
+def tree_of(body: bytes) -> dict[str, Any]:
+    """The JSON object in a body; raises ProtocolError or msgspec's errors."""
     tree = msgspec.json.decode(body)
     if not isinstance(tree, dict):
         raise ProtocolError(f"expected a JSON object, got {type(tree).__name__}")
-    check_keys(body, -1)
     return tree
 
 
@@ -163,8 +185,3 @@ def named(pattern: re.Pattern[str], method: str, path: str) -> str | None:
 def most(spec: ModelSpec) -> Exposure:
     """What a request gets that does not say what it wants."""
     return Exposure.VALUE if spec.task == "regressor" else Exposure.PROBABILITIES
-
-
-def without_versions(tree: dict[str, Any]) -> dict[str, Any]:
-    """The object less the fields that tell the model's version."""
-    return {key: value for key, value in tree.items() if key not in VERSION_FIELDS}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-from array import array
+import struct
 from typing import Any
 
 import msgspec
@@ -41,7 +41,7 @@ _CELLS = tuple(msgspec.json.Decoder(nest(_CELL, d)) for d in range(DEEPEST + 1))
 
 def depth(raw: bytes | msgspec.Raw) -> int:
     """How many arrays open before the first element; raises ProtocolError above DEEPEST."""
-    found = _OPENING.match(raw)  # type: ignore[arg-type]
+    found = _OPENING.match(raw)
     levels = found.group().count(b"[") if found else 0
     if levels > DEEPEST:
         raise ProtocolError(f"expected at most {DEEPEST} nested arrays, got {levels}")
@@ -50,17 +50,17 @@ def depth(raw: bytes | msgspec.Raw) -> int:
 
 def first(raw: bytes | msgspec.Raw) -> bytes:
     """The byte that begins the first element."""
-    found = _OPENING.match(raw)  # type: ignore[arg-type]
+    found = _OPENING.match(raw)
     start = found.end() if found else 0
     return bytes(memoryview(raw)[start : start + 1])
 
 
 def single(numbers: list[float]) -> Array:
     """(n,) float32 of flat numbers; raises ProtocolError where one is beyond float32."""
-    column = np.frombuffer(array("f", numbers), np.float32)
-    if not np.isfinite(column).all():
-        raise ProtocolError("expected finite float32 numbers, got one beyond 3.4e38 or not a number")
-    return column
+    try:
+        return np.frombuffer(struct.pack(f"<{len(numbers)}f", *numbers), np.float32)
+    except OverflowError as e:
+        raise ProtocolError("expected finite float32 numbers, got one beyond 3.4e38") from e
 
 
 def double(nested: Any) -> Array:

@@ -3,6 +3,8 @@
 Source: kserve/open-inference-protocol, inference_rest.md; Triton's classification and binary data extensions.
 """
 
+# ruff: noqa: ARG002  every family takes the arguments of base.Protocol
+
 from __future__ import annotations
 
 import re
@@ -67,7 +69,7 @@ class OpenInference:
     name = "open_inference"
     content_types = (JSON,)
     reply_type = JSON
-    probes = ("/v2", "/v2/models")
+    probes = ("/v2", "/v2/models", "/v2/models/{model}")
 
     def match(self, method: str, path: str) -> str | None:
         """The model of POST /v2/models/{m}[/versions/{v}]/infer."""

@@ -1,4 +1,4 @@
-"""What the columns of an upstream's answer are (scores, labels, values, more), read and rewritten alike for all families."""
+"""What the columns of an upstream's answer are: scores, labels, values or more; alike for all families."""
 
 from __future__ import annotations
 
@@ -17,10 +17,23 @@ SUM_TOLERANCE = 1e-3
 _FAINTEST = 1e-300
 
 LABEL_NAMES = frozenset(
-    "predict label labels class classes class_id class_name predicted_label output_label predicted_class".split()
+    (
+        "predict",
+        "label",
+        "labels",
+        "class",
+        "classes",
+        "class_id",
+        "class_name",
+        "predicted_label",
+        "output_label",
+        "predicted_class",
+    )
 )
 CONFIDENCE_NAMES = frozenset({"probability", "confidence"})
-SCORE_NAMES = frozenset("score scores proba predict_proba probabilities output_probability".split()) | CONFIDENCE_NAMES
+SCORE_NAMES = CONFIDENCE_NAMES | frozenset(
+    ("score", "scores", "proba", "predict_proba", "probabilities", "output_probability")
+)
 _HIDDEN = ("embed", "hidden", "feature", "transform", "pooler", "attribution", "logit", "decision_function", "gradient")
 
 

@@ -19,17 +19,18 @@ def write(columns: dict[str, Column], answer: Answer, spec: ModelSpec) -> dict[s
     Raises ProtocolError where the answer does not fit the columns (the gate then fails closed).
     """
     for name, column in columns.items():
-        if len(column) != _rows(answer):
-            raise ProtocolError(f"expected {len(column)} rows for {name[:40]!r}, got {_rows(answer)}")
+        if len(column) != rows(answer):
+            raise ProtocolError(f"expected {len(column)} rows for {name[:40]!r}, got {rows(answer)}")
     written: dict[str, Column] = {}
     for name, part in roles(columns, spec).items():
-        column = _rewrite(part, columns[name], answer, spec)
-        if column is not None:
-            written[name] = column
+        new = _rewrite(part, columns[name], answer, spec)
+        if new is not None:
+            written[name] = new
     return written
 
 
-def _rows(answer: Answer) -> int:
+def rows(answer: Answer) -> int:
+    """How many rows the answer has; raises ProtocolError where it carries nothing."""
     carrier = next((c for c in (answer.scores, answer.labels, answer.values) if c is not None), None)
     if carrier is None:
         raise ProtocolError("expected an answer with scores, labels or values, got none of them")

@@ -16,7 +16,9 @@ from wellhead.protocols.numbers import DEEPEST, depth, double, numbers_of, rows_
 from wellhead.protocols.outputs import Column, Ranked
 
 _RANKED = re.compile(r"([-+0-9.eE]+):(\d{1,6})(?::(.*))?", re.DOTALL)
-_NUMERIC = frozenset("FP16 BF16 FP32 FP64 INT8 INT16 INT32 INT64 UINT8 UINT16 UINT32 UINT64 BOOL".split())
+_NUMERIC = frozenset(
+    ("FP16", "BF16", "FP32", "FP64", "BOOL", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64")
+)
 
 
 class Tensor(msgspec.Struct):

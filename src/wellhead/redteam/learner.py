@@ -6,6 +6,7 @@ scikit-learn is imported when a learner is first used.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,13 +22,14 @@ from wellhead.redteam.attack import answered, scored, take_inputs
 
 _TEXT_FEATURES = 2**12
 _REPLICAS_FLOOR = 0.005
+_NOTHING = "expected one answered row or more to learn from, got none"
 _ROW_VISITS = 400_000
 
 
 def matrix(inputs: Inputs) -> Array:
     """(n, f) float64: arrays flattened, texts as hashed character n-grams (3 to 5) of unit length."""
     if not isinstance(inputs, list):
-        return np.asarray(inputs, np.float64).reshape(len(inputs), -1)
+        return np.asarray(inputs, np.float64).reshape(len(inputs), math.prod(inputs.shape[1:]))
     vectoriser = _import("feature_extraction.text").HashingVectorizer(
         analyzer="char_wb", ngram_range=(3, 5), n_features=_TEXT_FEATURES
     )
@@ -63,11 +65,13 @@ class Scale(NamedTuple):
 
     @classmethod
     def fit(cls, x: Array) -> Scale:
-        """The scale of (n, f) inputs."""
+        """The scale of (n, f) inputs; raises ConfigError where there are none."""
+        if not len(x):
+            raise ConfigError(_NOTHING)
         ranges = np.ptp(x, axis=0)
         widest = ranges.max(initial=0.0)
-        if widest == 0 or np.median(ranges[ranges > 0]) > widest / 20:
-            return cls(np.asarray(x.min(initial=0.0)), np.asarray(widest or 1.0))
+        if widest == 0 or np.quantile(ranges[ranges > 0], 0.25, method="lower") > widest / 20:
+            return cls(np.asarray(x.min(initial=np.inf)), np.asarray(widest or 1.0))
         deviation = x.std(axis=0)
         return cls(x.mean(axis=0), np.where(deviation > 0, deviation, 1.0))
 
@@ -187,7 +191,7 @@ def _numbers(inputs: Inputs, targets: Array, estimator: Any, prepare: Callable[[
 
 def _are_values(targets: Array) -> bool:
     if len(targets) == 0:
-        raise ConfigError("expected one answered row or more to learn from, got none")
+        raise ConfigError(_NOTHING)
     return targets.ndim == 1 and np.issubdtype(targets.dtype, np.floating)
 
 

@@ -63,6 +63,7 @@ class Got(msgspec.Struct, frozen=True, tag="got", tag_field="kind"):
 Line = Opened | Sent | Got
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _decode = msgspec.json.Decoder(Line).decode
+_START = b'{"kind":'
 
 
 def keys(target: str, inputs: Inputs) -> list[str]:
@@ -109,15 +110,23 @@ class Transcript:
             file = path.open("a+b")
         except OSError as e:
             raise StoreError(f"expected a transcript that can be written at {path}, got: {e.strerror}") from e
+        try:
+            self._resume(file, path)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def _resume(self, file: BinaryIO, path: Path) -> None:
         file.seek(0)
         kept = 0
         for number, line in enumerate(file, 1):
-            if not line.endswith(b"\n"):
-                break  # a kill cut the last line; its `sent` stands without a reply
+            # A kill cuts the last line; its `sent` stands without a reply. Other text is not ours to cut.
+            if not line.endswith(b"\n") and line[: len(_START)] == _START[: len(line)]:
+                break
             self._replay(line, path, number)
             kept += len(line)
         file.truncate(kept)
-        return file
 
     def _replay(self, line: bytes, path: Path, number: int) -> None:
         try:

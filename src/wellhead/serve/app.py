@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from wellhead.capture.asgi import Guard, Middleware
+from wellhead.capture.asgi import Middleware
+from wellhead.capture.guard import Guard
 from wellhead.capture.identify import Identify
 from wellhead.capture.keys import Keys
 from wellhead.config import Config, load
-from wellhead.protocols.base import from_config
+from wellhead.serve.protocol import protocol_of
 from wellhead.serve import profiles
 from wellhead.serve.assemble import assemble
 from wellhead.serve.control import serve_control
@@ -29,14 +30,16 @@ class Wellhead:
     One instance owns its log directory; it starts with the server's lifespan, or with the first request.
     """
 
-    def __init__(self, app: Any, config: Config | str | os.PathLike[str], clock: Callable[[], float] = time.time) -> None:  # noqa: TID251 - the rim is where the time comes from
+    def __init__(
+        self, app: Any, config: Config | str | os.PathLike[str], clock: Callable[[], float] = time.time
+    ) -> None:  # noqa: TID251 - the rim is where the time comes from
         config = config if isinstance(config, Config) else load(config)
         self.config = config
         self.worker = assemble(config, clock)
-        self._keys = Keys.load(config.access.keys)
+        self._keys = Keys.open(config.access.keys)
         self._app = app
         guard = Guard(
-            protocol=from_config(config),
+            protocol=protocol_of(config),
             spec=profiles.spec_of(config),
             identify=Identify(config.identity, config.access, self._keys),
             gate=self.worker.gate,

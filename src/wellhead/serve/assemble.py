@@ -7,7 +7,8 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from wellhead.audit.log import Log, records
+from wellhead.audit.entries import records
+from wellhead.audit.log import Log
 from wellhead.config import Config
 from wellhead.core.batch import from_events
 from wellhead.core.errors import ConfigError
@@ -66,7 +67,7 @@ def assemble(config: Config, clock: Callable[[], float]) -> Worker:
     now_us = int(clock() * 1e6)
     log = Log.open(folder, config.audit.origin, config.audit.key, now_us, anchor=config.audit.anchor)
     policy = compile_policy(config)
-    history = History.of(folder)
+    history = History(folder / "history")
     limit = Replication(config.valve.max_drawn, config.valve.max_drawn_group)
     observer = Observer(policy, Sketches(), rules_of(config), limit, history.rows_of)
     gate = Gate(policy, Pipeline(), key)
@@ -80,7 +81,9 @@ def assemble(config: Config, clock: Callable[[], float]) -> Worker:
     fitting = Fitting(None if profile else lambda inputs, answers: profiles.fit_profile(inputs, answers, spec))
     worker = Worker(gate, observer, books, fitting, clock)
     restore(worker, folder)
-    log.append([Mark(time_us=now_us, what="start", detail=f"mode {config.mode}, profile {profile.id if profile else 'none'}")])
+    log.append(
+        [Mark(time_us=now_us, what="start", detail=f"mode {config.mode}, profile {profile.id if profile else 'none'}")]
+    )
     if profile is not None:
         worker.perform(observer.fitted(profile, clock()))
     return worker

@@ -66,7 +66,9 @@ def ask(directory: str, question: Ask) -> Reply:
             s.sendall(msgspec.json.encode(question) + b"\n")
             line = b"".join(iter(lambda: s.recv(_LONGEST_LINE), b""))
         except OSError as e:
-            raise ConfigError(f"expected a running gate at {path}, got: {e.strerror or e}", "start it with `wellhead serve`") from e
+            raise ConfigError(
+                f"expected a running gate at {path}, got: {e.strerror or e}", "start it with `wellhead serve`"
+            ) from e
     reply = msgspec.json.decode(line, type=Reply)
     if reply.error:
         raise ConfigError(reply.error)

@@ -74,7 +74,11 @@ class Desk:
         decision = self._worker.gate.decisions.get(name)
         if decision is not None and not decision.in_force(int(now_s * 1e6)):
             decision = None
-        read = (reading.replication, reading.attainable, reading.floor, reading.drawn, reading.bits) if reading else (-1.0,) * 5
+        read = (
+            (reading.replication, reading.attainable, reading.floor, reading.drawn, reading.bits)
+            if reading
+            else (-1.0,) * 5
+        )
         return Standing(
             name,
             self._observer.rows.get(name, 0),
@@ -109,14 +113,24 @@ class Desk:
         rows = [d for d in self._worker.gate.decisions.values() if d.in_force(now_us)] + noted
         return Reply(
             decisions=tuple(
-                DecisionRow(d.uid, d.principal, Stance(d.stance).name.lower(), d.origin, d.reason, d.expires_us, bool(d.simulated))
+                DecisionRow(
+                    d.uid,
+                    d.principal,
+                    Stance(d.stance).name.lower(),
+                    d.origin,
+                    d.reason,
+                    d.expires_us,
+                    bool(d.simulated),
+                )
                 for d in sorted(rows, key=lambda d: d.principal)
             )
         )
 
     def _decide(self, ask: Ask) -> Reply:
         if ask.stance.upper() not in Stance.__members__:
-            raise ConfigError(f"expected a stance, got `{ask.stance}`", f"known: {', '.join(Stance.__members__).lower()}")
+            raise ConfigError(
+                f"expected a stance, got `{ask.stance}`", f"known: {', '.join(Stance.__members__).lower()}"
+            )
         if not 0 < ask.hours <= _LONGEST_H:
             raise ConfigError(f"expected hours between 0 and {_LONGEST_H}, got {ask.hours:g}", "every decision expires")
         now_us = int(self._now_s() * 1e6)
@@ -138,7 +152,9 @@ class Desk:
         now_us = int(self._now_s() * 1e6)
         standing = self._worker.gate.decisions.get(ask.principal)
         if standing is None or not standing.in_force(now_us):
-            raise ConfigError(f"expected a principal with a decision in force, got `{ask.principal}`", "see `wellhead decisions list`")
+            raise ConfigError(
+                f"expected a principal with a decision in force, got `{ask.principal}`", "see `wellhead decisions list`"
+            )
         lifted = Decision(
             uid=standing.uid,
             principal=ask.principal,

@@ -62,7 +62,8 @@ class Fitting:
 
     def see(self, x: Exchange, events: Sequence[Event], codes: Codes | None) -> None:
         """Hold an answered query that could not be coded yet."""
-        if self._fit is None or codes is not None or x.query is None or x.true_answer is None:
+        answer = x.true_answer or x.answer
+        if self._fit is None or codes is not None or x.query is None or answer is None:
             return
         if self._rows + x.query.rows > MOST:
             self.uncoded += x.query.rows
@@ -70,7 +71,7 @@ class Fitting:
         marks = np.concatenate([unpack(e.fingerprints, "<u8", e.rows).reshape(-1) for e in events])
         for row, mark in enumerate(marks.tolist()):
             self._distinct.setdefault(mark, (len(self._held), row))
-        self._held.append(_Held(events, x.query.inputs, x.true_answer))
+        self._held.append(_Held(events, x.query.inputs, answer))
         self._rows += x.query.rows
         if len(self._distinct) >= self._enough and self._thread is None and not self.error:
             self._begin()

@@ -35,7 +35,11 @@ def serve(config: Config) -> None:
     )
     server = uvicorn.Server(options)
     where = f"http://{config.listen.host}:{config.listen.port}"
-    print(f"wellhead: {config.mode} mode, {where} -> {config.upstream.url} ({config.model.protocol})", file=sys.stderr, flush=True)
+    print(
+        f"wellhead: {config.mode} mode, {where} -> {config.upstream.url} ({config.model.protocol})",
+        file=sys.stderr,
+        flush=True,
+    )
     server.run()
     if not server.started:
         raise ConfigError(f"expected to listen on {where}, could not", "is another server there? see listen.port")

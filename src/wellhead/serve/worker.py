@@ -60,7 +60,9 @@ class Counts(msgspec.Struct):
 class Worker:
     """Owns the observer and the books; lives in one thread."""
 
-    def __init__(self, gate: Gate, observer: Observer, books: Books, fitting: Fitting, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, gate: Gate, observer: Observer, books: Books, fitting: Fitting, clock: Callable[[], float]
+    ) -> None:
         self.gate = gate
         self.observer = observer
         self.books = books
@@ -123,7 +125,7 @@ class Worker:
             question, future = self._asks.popleft()
             try:
                 future.set_result(question())
-            except Exception as e:  # noqa: BLE001 - it belongs to whoever asked
+            except Exception as e:
                 future.set_exception(e)
         now_s = self.clock()
         if now_s - self._sealed_s >= self.books.seal_every_s:
@@ -135,13 +137,13 @@ class Worker:
         """Logging and metering fail open, with a counted gap: customers are served on."""
         try:
             work()
-        except Exception:  # noqa: BLE001 - whatever it is, the thread must live and the gap must be told
+        except Exception:
             self.counts.lost += events
             traceback.print_exc(file=sys.stderr)
             now_us = self._now_us()
             try:
                 self.books.log.append([Gap(time_us=now_us, since_us=now_us, events=events, reason="worker failure")])
-            except Exception:  # noqa: BLE001 - the log itself is what failed; a restart finds the difference
+            except Exception:
                 traceback.print_exc(file=sys.stderr)
 
     def _now_us(self) -> int:

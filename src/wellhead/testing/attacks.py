@@ -21,7 +21,7 @@ _MOST_ROUNDS = 1_000
 _PATIENCE = 3
 
 
-class Broken(WellheadError):
+class ContractError(WellheadError):
     """An attack that does not keep the contract."""
 
 
@@ -33,7 +33,7 @@ class Talk(NamedTuple):
 
 
 def check_attack(attack: Attack, model: Model) -> None:
-    """Raise Broken with the first rule of `redteam.attack.Attack` that is not kept.
+    """Raise ContractError with the first rule of `redteam.attack.Attack` that is not kept.
 
     model: answers whatever the attack asks, such as `redteam.oracle.InProcess` takes.
     """
@@ -48,19 +48,19 @@ def check_attack(attack: Attack, model: Model) -> None:
 
 def _expect(kept: bool, rule: str) -> None:
     if not kept:
-        raise Broken(f"expected {rule}")
+        raise ContractError(f"expected {rule}")
 
 
 def _check_declared(attack: Attack) -> None:
-    kind = type(attack)
-    _expect(isinstance(attack, msgspec.Struct) and kind.__struct_config__.frozen, "a frozen msgspec struct")
+    if not isinstance(attack, msgspec.Struct) or not attack.__struct_config__.frozen:
+        raise ContractError("expected a frozen msgspec struct")
     _expect(bool(re.fullmatch(r"[a-z][a-z0-9_]*", attack.name)), f"a snake_case name, got {attack.name!r}")
     _expect(bool(attack.paper.strip()), "a reference in `paper`")
     ids = all(re.fullmatch(r"AML\.T\d{4}(\.\d{3})?", atlas) for atlas in attack.atlas)
     _expect(bool(attack.atlas) and ids, f"ATLAS ids such as AML.T0024.002, got {attack.atlas!r}")
     _expect(isinstance(attack.needs, Exposure) and isinstance(attack.repeats, bool), "`needs` and `repeats`")
-    _expect(bool((kind.__doc__ or "").strip()), "a docstring")
-    fields = [getattr(attack, name) for name in attack.__struct_fields__]
+    _expect(bool((type(attack).__doc__ or "").strip()), "a docstring")
+    fields = msgspec.structs.astuple(attack)
     _expect(not any(callable(field) for field in fields), "no callable among the fields: an attack holds no model")
 
 

@@ -1,0 +1,269 @@
+"""The way of one request, as ASGI middleware: around a model's own application, or around `Upstream` as a proxy.
+
+No byte of an answer leaves before it was read, shaped and written anew or found to need no change: whatever fails
+on that way ends in a 502, never in the model's own words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from wellhead.capture.body import ClientGone, read_body
+from wellhead.capture.deadlines import Deadlines
+from wellhead.capture.guard import Guard
+from wellhead.capture.headers import Head, HeadReader, Pair, kept_of_answer
+from wellhead.capture.paths import Route, Router, raw_path_of
+from wellhead.capture.reply import Held, Message, Passing, Receive, Reply, Send, refused, send_reply
+from wellhead.core.errors import BadAnswer, Refusal
+from wellhead.core.event import Answer, Caller, Exchange, Query
+from wellhead.core.exposure import Exposure
+from wellhead.core.verdict import Stance, Verdict
+
+Scope = MutableMapping[str, Any]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+CLIENT_GONE = 499
+_DRAINED_BYTES = 268_435_456
+_MAX_ERROR_BYTES = 8_192
+_NOBODY = Caller(principal="unauthenticated")
+_IDENTITY: Pair = (b"accept-encoding", b"identity")
+_log = logging.getLogger("wellhead.capture")
+
+
+class Counts:
+    """What the middleware had to count since it started."""
+
+    __slots__ = ("bad_answers", "failures", "unobserved", "unread")
+
+    def __init__(self) -> None:
+        self.bad_answers = 0
+        self.failures = 0
+        self.unobserved = 0
+        self.unread = 0
+
+
+class Middleware:
+    """Guards an ASGI application. Serves http and lifespan, and closes every other scope.
+
+    counts: bad_answers (502 to the client), failures (of Wellhead itself, 502), unobserved, unread (by policy).
+    """
+
+    def __init__(self, app: App, guard: Guard) -> None:
+        identity, config = guard.config.identity, guard.config
+        self.app = app
+        self.guard = guard
+        self.counts = Counts()
+        self._heads = HeadReader((identity.header, identity.certificate_header))
+        self._router = Router(guard.protocol.match, config.paths.allow)
+        self._bodies = Deadlines(guard.body_timeout_s)
+        self._unread_passes = config.paths.unreadable == "open"
+        self._hides_versions = config.mode == "enforce"
+        self._ids = itertools.count()
+        self._run = secrets.token_hex(6)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One ASGI scope; never raises for anything that a client or a model sends."""
+        kind = scope["type"]
+        if kind == "http":
+            await self._http(scope, receive, send)
+        elif kind == "lifespan":
+            await self.app(scope, receive, send)
+        elif kind == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": "expected plain HTTP"})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started_s = self.guard.clock()
+        exchange = Exchange(
+            _NOBODY, None, None, int(started_s * 1e6), 0, f"{self._run}{next(self._ids):010x}", scope["method"]
+        )
+        try:
+            reply = await self._answered(exchange, scope, receive, send)
+            if reply is None:
+                return
+        except Refusal as e:
+            exchange.reason = e.message
+            reply = refused(e, close=_undrained(scope, e))
+        except ClientGone:
+            reply = Reply(CLIENT_GONE, [], b"")
+        except Exception:
+            self.counts.failures += 1
+            _log.exception("a request failed inside Wellhead")
+            reply = refused(Refusal(502, "expected to answer safely, got a failure inside Wellhead"))
+        exchange.status = reply.status
+        if reply.status != CLIENT_GONE:
+            await _sent(reply, send)
+        exchange.latency_us = max(0, int((self.guard.clock() - started_s) * 1e6))
+        self._observed(exchange)
+
+    def _observed(self, exchange: Exchange) -> None:
+        try:
+            self.guard.observe(exchange)
+        except Exception:
+            self.counts.unobserved += 1
+            _log.exception("an exchange could not be handed on")
+
+    async def _answered(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> Reply | None:
+        """The reply to a request, None where it was already passed on; raises Refusal and ClientGone."""
+        guard = self.guard
+        # Trailers are appended to this very list while the body is read: what counts is what is there now.
+        head = self._heads.read(tuple(scope["headers"]), scope["http_version"])
+        raw_path = raw_path_of(scope["path"], scope.get("raw_path"))
+        route = self._router.route(exchange.method, raw_path, scope["query_string"])
+        exchange.endpoint = route.path
+        peer = scope["client"][0] if scope.get("client") else ""
+        if route.model is None:
+            await self._passed(scope, raw_path, head, receive, send)
+            return None
+        caller = exchange.caller = guard.identify.caller(head.named, peer, exchange.time_us / 1e6)
+        body = await read_body(receive, head, guard.config.limits.max_body_bytes, self._bodies)
+        query, refusal = self._query(body, head, route)
+        exchange.query = query
+        verdict = self._admitted(exchange, query, refusal)
+        try:
+            if verdict.delay_s > 0:
+                await asyncio.sleep(verdict.delay_s)
+            if refusal is None:
+                body = guard.protocol.clamp(body, query, verdict.exposure)
+            held = Held(body, receive, guard.config.upstream.max_answer_bytes)
+            await self.app(self._inner(scope, raw_path, head, caller, len(body)), held.receive, held.send)
+            reply = self._read(exchange, query, verdict, held) if refusal is None else self._unread(held)
+        except BadAnswer as e:
+            guard.gate.release(caller, query.rows)
+            self.counts.bad_answers += 1
+            raise Refusal(502, e.message) from e
+        except BaseException:
+            guard.gate.release(caller, query.rows)
+            raise
+        if exchange.answer is None:
+            guard.gate.release(caller, query.rows)
+        return reply
+
+    def _query(self, body: bytes, head: Head, route: Route) -> tuple[Query, Refusal | None]:
+        """The query in a body; where it cannot be read and policy is open, one unread row and the reason."""
+        guard = self.guard
+        content_type = head.named.get(b"content-type", b"").decode("latin-1")
+        try:
+            return guard.protocol.read_query(body, content_type, guard.spec), None
+        except Refusal as e:
+            if not self._unread_passes:
+                raise
+            return Query(route.model or guard.spec.name, [], 1, Exposure.LOGITS), e
+
+    def _admitted(self, exchange: Exchange, query: Query, refusal: Refusal | None) -> Verdict:
+        """The gate's verdict with rows reserved; raises Refusal where the query may not pass."""
+        gate = self.guard.gate
+        verdict = gate.admit(exchange.caller, query, exchange.time_us / 1e6)
+        exchange.stance, exchange.reason = int(verdict.stance), verdict.reason
+        if verdict.would is not Stance.ALLOW:
+            exchange.reason = f"would {verdict.would.name.lower()}: {verdict.reason}"
+        if not verdict.passes:
+            raise Refusal(verdict.status, verdict.reason or "refused by policy", retry_after_s=verdict.retry_after_s)
+        if refusal is not None and verdict.stance >= Stance.REDUCE:
+            # An answer that cannot be read cannot be reduced either.
+            gate.release(exchange.caller, query.rows)
+            raise refusal
+        return verdict
+
+    def _inner(self, scope: Scope, raw_path: bytes, head: Head, caller: Caller, length: int) -> Scope:
+        """The scope for the model: agreed headers only, and no extension by which an answer could slip past."""
+        headers = [pair for pair in head.forward if not _is_own_key(pair)] if caller.key else head.forward
+        headers.append((b"host", head.named[b"host"]))
+        headers.append(_IDENTITY)
+        if caller.address:
+            headers.append((b"x-forwarded-for", caller.address.encode("latin-1")))
+        if length >= 0:
+            headers.append((b"content-length", b"%d" % length))
+        inner = dict(scope)
+        inner["headers"] = headers
+        inner["raw_path"] = raw_path
+        inner.pop("extensions", None)
+        return inner
+
+    def _read(self, exchange: Exchange, query: Query, verdict: Verdict, held: Held) -> Reply:
+        """The reply to an answered query, shaped; sets the exchange's answer only once nothing can fail any more."""
+        if held.status != 200:
+            return _not_ok(held)
+        guard, body = self.guard, held.body
+        content_type = held.header(b"content-type").decode("latin-1")
+        if held.header(b"content-encoding") not in (b"", b"identity"):
+            raise BadAnswer("expected an uncompressed answer from the model, got a compressed one")
+        true = guard.protocol.read_answer(body, content_type, query, guard.spec)
+        shaped, defence = guard.gate.shape(query, true, verdict)
+        _check_exposure(shaped, verdict)
+        if shaped is not true or defence or (self._hides_versions and b"ersion" in body):
+            body = guard.protocol.write_answer(body, content_type, shaped, guard.spec)
+        headers = kept_of_answer(held.headers)
+        exchange.true_answer = None if shaped is true else true
+        exchange.defence, exchange.answer = defence, shaped
+        return Reply(200, headers, body)
+
+    def _unread(self, held: Held) -> Reply:
+        """The reply to a query that could not be read and may pass so by policy."""
+        if held.status != 200:
+            return _not_ok(held)
+        self.counts.unread += 1
+        return Reply(200, kept_of_answer(held.headers), held.body)
+
+    async def _passed(self, scope: Scope, raw_path: bytes, head: Head, receive: Receive, send: Send) -> None:
+        """Pass an allowed path through, unread and without a body."""
+        if head.length > 0 or head.chunked:
+            raise Refusal(400, "expected no body on a path that passes through, got one")
+        passing, held = Passing(send), Held(b"", receive, 0)
+        try:
+            await self.app(self._inner(scope, raw_path, head, _NOBODY, -1), held.receive, passing.send)
+        except Exception:
+            # Once begun, an answer can only be cut off, which the server does when we return.
+            if not passing.started:
+                raise
+
+
+async def _sent(reply: Reply, send: Send) -> None:
+    try:
+        await send_reply(reply, send)
+    except OSError:
+        # Some servers raise where the client has gone; the answer counts as given.
+        _log.debug("the client left while its answer was sent")
+
+
+def _undrained(scope: Scope, refusal: Refusal) -> bool:
+    """True where the rest of the body is not worth reading: it is endless, late or ambiguous."""
+    if refusal.status not in (400, 408, 413):
+        return False
+    length = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+    return refusal.status == 408 or not length.isdigit() or len(length) > 12 or int(length) > _DRAINED_BYTES
+
+
+def _is_own_key(pair: Pair) -> bool:
+    """True for a header that carries a Wellhead key: the model has no use for it."""
+    return pair[0] in (b"x-api-key", b"authorization") and b"wh_" in pair[1]
+
+
+def _check_exposure(shaped: Answer, verdict: Verdict) -> None:
+    """The promise, once more, where the answer leaves."""
+    if shaped.kind is Exposure.NONE:
+        raise Refusal(403, "expected an answer that may leave, got one of which nothing may")
+    if shaped.kind > verdict.exposure and shaped.kind is not Exposure.VALUE:
+        raise RuntimeError(f"expected at most {verdict.exposure.name}, got {shaped.kind.name} after the defences")
+
+
+def _not_ok(held: Held) -> Reply:
+    """The reply to anything but 200: a client error in the model's words, everything else in ours."""
+    status = held.status
+    if status == 204:
+        return Reply(204, [], b"")
+    if 400 <= status < 500:
+        body = held.body
+        if len(body) <= _MAX_ERROR_BYTES:
+            return Reply(status, kept_of_answer(held.headers), body)
+        return refused(Refusal(status, "the model refused the request"))
+    if status < 500:
+        raise BadAnswer(f"expected status 200 or an error from the model, got {status}")
+    return refused(Refusal(status if status in (503, 504) else 502, f"the model failed with status {status}"))
+
+
+__all__ = ["App", "Counts", "Message", "Middleware"]

@@ -1,0 +1,51 @@
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis.extra.numpy import arrays
+
+from wellhead.defend.guarantees import Context
+from wellhead.defend.rounding import Rounding
+from wellhead.testing.defences import check_defence
+
+logits = st.integers(2, 12).flatmap(lambda k: arrays(np.float64, (4, k), elements=st.floats(-40, 40)))
+
+
+def probabilities(x):
+    powers = np.exp(x - x.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def rounded(scores, decimals):
+    return Rounding(decimals).shape(np.asarray(scores, dtype=np.float64), Context())
+
+
+@pytest.mark.parametrize("decimals", [0, 1, 2, 3, 6, 12, 13])
+def test_keeps_the_contract(decimals):
+    check_defence(Rounding(decimals))
+
+
+@given(logits, st.integers(0, 8))
+def test_whole_steps_that_sum_to_one_and_are_near(x, decimals):
+    before = probabilities(x)
+    units = rounded(before, decimals) * 10**decimals
+    assert np.allclose(units, np.rint(units), atol=1e-6)
+    assert (np.rint(units).sum(axis=1) == 10**decimals).all()
+    assert (abs(units - before * 10**decimals) <= 2.0 + 1e-6).all()
+
+
+@given(logits, st.integers(0, 6))
+def test_nothing_becomes_something_out_of_nothing(x, decimals):
+    before = probabilities(x)
+    before[:, 1:][before[:, 1:] < 0.2] = 0.0
+    before /= before.sum(axis=1, keepdims=True)
+    assert (rounded(before, decimals)[before == 0.0] == 0.0).all()
+
+
+def test_plain_rounding_would_lose_a_unit():
+    assert rounded([[1 / 3, 1 / 3, 1 / 3]], 2).tolist() == [[0.34, 0.33, 0.33]]
+
+
+def test_a_tie_goes_to_the_true_top():
+    assert rounded([[0.25, 0.26, 0.49 / 2, 0.49 / 2]], 0).argmax() == 1
+    assert rounded([[0.449, 0.4505, 0.1005]], 1).argmax(axis=1).tolist() == [1]
