@@ -1,7 +1,12 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from wellhead.defend.guarantees import Argmax, Guarantees, broken, is_simplex
+from wellhead.defend.label_only import LabelOnly
+from wellhead.defend.rounding import Rounding
+from wellhead.defend.top_k import TopK
 
 P = np.array([[0.6, 0.3, 0.1], [0.2, 0.4, 0.4]])
 
@@ -43,3 +48,18 @@ def test_meet_is_what_still_holds():
 @pytest.mark.parametrize("rows", [np.zeros((1, 3)), np.array([[np.inf, 0.0]]), np.array([0.5, 0.5]), np.zeros((2, 0))])
 def test_not_a_simplex(rows):
     assert not is_simplex(rows)
+
+
+@pytest.mark.parametrize("defence", [LabelOnly(), TopK(), Rounding()])
+def test_the_page_says_what_is_declared(defence):
+    page = (Path(__file__).parents[2] / "docs" / "defences.md").read_text()
+    declared = defence.guarantees
+    cells = (
+        f"`{defence.name}`",
+        "yes" if declared.simplex else "no",
+        declared.argmax.name.lower(),
+        f"{declared.l1_max:g}",
+        "yes" if declared.deterministic else "no",
+        "no" if declared.stateless else "yes",
+    )
+    assert f"| {' | '.join(cells)} |" in page

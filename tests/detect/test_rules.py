@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import msgspec
 import numpy as np
 import pytest
@@ -118,3 +120,11 @@ def test_a_wrong_example_is_reported():
 
 def test_a_name_or_an_attribute_is_no_field():
     assert not {"principal", "attributes"} & set(FIELDS)
+
+
+def test_the_page_on_rules_holds():
+    page = (Path(__file__).parents[2] / "docs" / "rules.md").read_text()
+    text = page.split("```toml\n")[1].split("```")[0]
+    assert parse(text, "docs/rules.md").name == "night_reader"
+    assert Rules({"docs/rules.md": text}).test() == []
+    assert all(f"`{field}`" in page for field in FIELDS)

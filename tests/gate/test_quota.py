@@ -89,3 +89,8 @@ def test_zero_means_no_limit():
     tally, everyone = Tally(), Tally()
     limits = terms(per_row_s=0.0, burst_rows=0)
     assert all(take(tally, everyone, limits, 10_000, 0.0, FREE)[0] == "" for _ in range(100))
+
+
+def test_no_limit_holds_also_when_the_clock_steps_back():
+    tally, everyone, limits = Tally(), Tally(), terms(per_row_s=0.0, burst_rows=0)
+    assert [take(tally, everyone, limits, 1, now, FREE)[0] for now in (100.0, 99.0, 50.0)] == ["", "", ""]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -53,6 +55,9 @@ class Server:
         self.lock = threading.Lock()
         self.paths: set[str] = set()
         self.headers: list[dict[str, str]] = []
+        self.most_rows = 10**9
+        self.refusal = b"no"
+        self.trickle = self.chunked = False
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -64,6 +69,10 @@ class Server:
                 super().setup()
                 with server.lock:
                     server.connections += 1
+
+            def finish(self):
+                with contextlib.suppress(OSError):
+                    super().finish()
 
             def do_POST(self):
                 server.answer(self)
@@ -87,7 +96,7 @@ class Server:
             self.by_account[account] += 1
             self.paths.add(handler.path)
             self.headers.append(dict(handler.headers))
-        what = self.misbehave(account, number)
+        what = (413, {}) if len(inputs) > self.most_rows else self.misbehave(account, number)
         with self.lock:
             if what == "drop":
                 self.rows_dropped += len(inputs)
@@ -99,12 +108,33 @@ class Server:
             return
         status, headers = what if isinstance(what, tuple) else (200, {})
         text = what if isinstance(what, bytes) else json.dumps({"scores": model(inputs).tolist()}).encode()
-        text = b"no" if status != 200 else text
+        text = self.refusal if status != 200 else text
+        if self.trickle:
+            self.drip(handler)
+            return
         handler.send_response(status)
+        if self.chunked:
+            handler.send_header("Transfer-Encoding", "chunked")
+            handler.end_headers()
+            handler.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(text), text))
+            return
         for name, value in {"Content-Length": str(len(text)), "Content-Type": "application/json", **headers}.items():
             handler.send_header(name, value)
+        handler.close_connection = headers.get("Connection") == "close"
         handler.end_headers()
         handler.wfile.write(text)
+
+    def drip(self, handler) -> None:
+        """A byte now and then, for ever: each one renews a socket timeout."""
+        handler.send_response(200)
+        handler.send_header("Content-Length", "100000")
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            while True:
+                handler.wfile.write(b" ")
+                handler.wfile.flush()
+                time.sleep(0.02)
+        handler.close_connection = True
 
     def close(self) -> None:
         self._httpd.shutdown()

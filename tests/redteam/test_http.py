@@ -225,6 +225,17 @@ def test_accounts_need_names_of_their_own(server, wording):
         Http(server.url, wording, accounts=[Account("a"), Account("a")])
 
 
+def test_a_server_that_repeats_the_token_does_not_get_it_into_the_transcript(
+    asker, server, wording, pool, tmp_path, record
+):
+    server.refusal = b"bad token token-0!"
+    server.misbehave = lambda account, number: (401, {})
+    talk = asker(Http(server.url, wording, accounts=accounts(1)), transcript=record())
+    talk.ask(pool[:1])
+    assert talk.last_failure == "401 bad token ***!"
+    assert "token-0" not in (tmp_path / "transcript.jsonl").read_text()
+
+
 def test_loopback_is_an_address_not_a_name_that_looks_like_it():
     assert is_loopback("127.0.0.1") and is_loopback("::1") and is_loopback("LOCALHOST") and is_loopback("127.9.9.9")
     assert not any(is_loopback(h) for h in ("127.0.0.1.example.com", "localhost.example.com", "10.0.0.1", "8.8.8.8"))
@@ -235,4 +246,51 @@ def test_retry_after_reads_seconds_and_dates():
     assert retry_after("120", None) == 120
     assert retry_after("Wed, 21 Oct 2026 07:28:30 GMT", date) == 30
     assert retry_after(date, "Wed, 21 Oct 2026 07:28:30 GMT") == 0
-    assert retry_after("soon", date) == retry_after(None, date) == retry_after(date, None) == retry_after("", None) == 0
+    assert (
+        retry_after("soon", date)
+        == retry_after(None, date)
+        == retry_after(date, None)
+        == retry_after("", None)
+        == retry_after("²", date)
+        == 0
+    )
+
+
+def test_requests_that_are_too_large_are_halved_until_they_fit(asker, server, wording, softmax, pool):
+    server.most_rows = 10
+    talk = asker(Http(server.url, wording, accounts=accounts(2), rows_per_call=32))
+    answer = talk.ask(pool[:128])
+    assert np.allclose(answer.scores, softmax(pool[:128]))
+    assert talk.spent.rows == 128 == server.rows_answered and talk.spent.calls == server.requests
+    before = server.requests
+    talk.ask(pool[128:256])
+    assert server.requests - before == 16  # eight rows each: the lesson is kept
+
+
+def test_a_body_that_trickles_is_cut_at_the_timeout(asker, server, wording, pool):
+    server.trickle = True
+    patience = Patience(first_wait_s=0.001, longest_wait_s=0.001, attempts=1)
+    talk = asker(Http(server.url, wording, timeout_s=0.2), patience=patience)
+    start = time.monotonic()
+    assert talk.ask(pool[:1]).labels.tolist() == [-1]
+    assert time.monotonic() - start < 5 and talk.last_failure == "0 TimeoutError"
+
+
+def test_a_body_shorter_than_announced_is_no_answer(asker, server, wording, pool):
+    server.misbehave = lambda account, number: (200, {"Content-Length": "5000", "Connection": "close"})
+    talk = asker(Http(server.url, wording), patience=Patience(first_wait_s=0.001, attempts=1))
+    talk.ask(pool[:1])
+    assert talk.last_failure == "0 IncompleteRead" and talk.spent.rows == 1
+
+
+def test_a_chunked_answer_keeps_the_connection(asker, server, wording, softmax, pool):
+    server.chunked = True
+    talk = asker(Http(server.url, wording, rows_per_call=1))
+    assert np.allclose(talk.ask(pool[:5]).scores, softmax(pool[:5])) and server.connections == 1
+
+
+@pytest.mark.parametrize("account", [Account("a", "line\nbreak"), Account("a", "", {"X-A": "\u00e9"})])
+def test_tokens_that_cannot_be_sent_are_refused_without_showing_them(server, wording, account):
+    with pytest.raises(ConfigError, match="printable ASCII") as caught:
+        Http(server.url, wording, accounts=[account])
+    assert "break" not in str(caught.value)

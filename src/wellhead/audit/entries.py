@@ -46,19 +46,6 @@ def chunks(path: Path) -> Iterator[bytes]:
         raise AuditError(f"cannot read {path}: {e.strerror}", "restore it or fix its permissions") from e
 
 
-def torn(path: Path) -> int:
-    """Bytes after the last newline of a file: a line that was being written."""
-    with path.open("rb") as f:
-        end = position = f.seek(0, 2)
-        while position > 0:
-            position = max(0, position - CHUNK)
-            f.seek(position)
-            cut = f.read(min(CHUNK, end - position)).rfind(b"\n")
-            if cut >= 0:
-                return end - position - cut - 1
-    return end
-
-
 def lines(directory: Path, start: int = 0) -> Iterator[tuple[int, bytes]]:
     """(index, line without newline) from entry `start` to the last complete one."""
     index = start - start % SEGMENT

@@ -1,9 +1,9 @@
 """The log on disk: records in, signed checkpoints out, one writer.
 
-    entries/NNNNNN.jsonl   the records, a line each: a leaf of the tree is a line without its newline
-    tile/...               the tree's hashes (C2SP tlog-tiles), written before each checkpoint
-    checkpoint             the last signed size and root;  log.vkey: the key that verifies it
-    state, lock            counters that outlive a killed process; who writes
+entries/NNNNNN.jsonl   the records, a line each: a leaf of the tree is a line without its newline
+tile/...               the tree's hashes (C2SP tlog-tiles), written before each checkpoint
+checkpoint             the last signed size and root;  log.vkey: the key that verifies it
+state, lock            counters that outlive a killed process; who writes
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ class Log:
         self._note = ""
 
     @classmethod
-    def open(cls, directory: str | Path, origin: str, key_file: str | Path, now_us: int, anchor: str | Path = "") -> Log:
+    def open(
+        cls, directory: str | Path, origin: str, key_file: str | Path, now_us: int, anchor: str | Path = ""
+    ) -> Log:
         """Open or begin the log; what a crash left behind is cut, counted and said in a Gap record.
 
         now_us: microseconds since 1970 UTC.  anchor: file that gets a copy of every checkpoint.
@@ -79,7 +81,7 @@ class Log:
         self._state.acknowledge(n)
 
     def append(self, records: Sequence[Record]) -> int:
-        """Store records in order; returns the index of the first. They outlive the process, and after `seal` the machine.
+        """Store records in order; returns the index of the first. They outlive this process, sealed the machine.
 
         A record that cannot be stored (over MAX_RECORD bytes, or not Unicode) is replaced by a Gap that says so.
         Raises AuditError where the disk refuses; nothing of the refused part is stored then.
@@ -198,7 +200,11 @@ def _one(record: Record) -> bytes:
 
 
 def _reason(cut: int) -> str:
-    return f"the log was not closed; a torn last line of {cut} bytes was cut" if cut else "the log was not closed"
+    return (
+        f"the log was not closed; {cut} bytes at its end that were no whole record were cut"
+        if cut
+        else "the log was not closed"
+    )
 
 
 def _take_lock(path: Path) -> int:

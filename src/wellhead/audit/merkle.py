@@ -120,7 +120,7 @@ def consistency(m: int, n: int, at: At) -> list[bytes]:
 
 
 def verify_inclusion(i: int, n: int, leaf_hash: bytes, path: Sequence[bytes], root_n: bytes) -> bool:
-    """True where `path` proves that `leaf_hash` is leaf i of the tree of n leaves with this root (RFC 9162, 2.1.3.2)."""
+    """True where `path` proves that `leaf_hash` is leaf i of the n under this root (RFC 9162, 2.1.3.2)."""
     fn, sn, r = i, n - 1, leaf_hash
     if not 0 <= i < n:
         return False

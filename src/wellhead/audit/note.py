@@ -157,7 +157,9 @@ def _matches(line: str, keys: Sequence[Vkey]) -> list[tuple[Vkey, bytes]]:
 
 def _name(name: str) -> str:
     if not name or "+" in name or any(c.isspace() or not c.isprintable() for c in name):
-        raise AuditError(f"expected a key name without spaces or `+`, got {name!r}", "set audit.origin, e.g. example.com/log")
+        raise AuditError(
+            f"expected a key name without spaces or `+`, got {name!r}", "set audit.origin, e.g. example.com/log"
+        )
     return name
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wellhead.audit import tiles
 from wellhead.audit.anchor import read as read_anchors
-from wellhead.audit.entries import SEGMENT, chunks, count_segments, lines, segment_path, torn
+from wellhead.audit.entries import SEGMENT, chunks, count_segments, lines, segment_path
 from wellhead.audit.merkle import EMPTY, Tree, leaves
 from wellhead.audit.note import Checkpoint, Signer, Vkey, load_signer, open_checkpoint
 from wellhead.audit.state import State
@@ -38,13 +38,14 @@ def last_checkpoint(directory: Path, key: Vkey) -> Checkpoint:
 
 
 def reload(directory: Path, signed: Checkpoint) -> tuple[tiles.Grove, int]:
-    """The tree of a log's entries, and how many bytes of a torn last line were cut.
+    """The tree of a log's entries, and how many bytes a crash left that had to be cut.
 
     Whole segments are taken from their tiles where these give the signed root, else hashed again from the entries;
     the last segment always is. Raises AuditError where the entries do not give the signed root.
     """
     count = count_segments(directory)
-    cut = _cut(segment_path(directory, count - 1)) if count else 0
+    last = count - 1
+    cut = _cut(segment_path(directory, last), signed.size - last * SEGMENT) if count else 0
     for trusted in (True, False):
         grove, root = _regrow(directory, count, signed.size, trusted=trusted)
         if root == signed.root:
@@ -56,26 +57,27 @@ def reload(directory: Path, signed: Checkpoint) -> tuple[tiles.Grove, int]:
 
 def _regrow(directory: Path, count: int, signed: int, *, trusted: bool) -> tuple[tiles.Grove, bytes]:
     """The tree, and its root at the signed size (empty where it is too short)."""
-    grove = tiles.Grove()
-    roots = [b"" if signed else EMPTY]
-    for number in range(count):
-        known = _segment_root(directory, number) if trusted and number < count - 1 else None
-        if known is not None and (number + 1) * SEGMENT < signed:
-            grove = tiles.Grove([*grove.segments.levels[0], known])
-            continue
+    grove = tiles.Grove(_whole_segments(directory, min(count, signed // SEGMENT) - 1) if trusted else [])
+    root = b"" if signed else EMPTY
+    for number in range(grove.size // SEGMENT, count):
         _hash_segment(directory, number, grove)
         if number < count - 1 and grove.size != (number + 1) * SEGMENT:
-            raise AuditError(f"expected {SEGMENT} lines in {segment_path(directory, number)}, got another number", _RESTORE)
+            raise AuditError(f"expected {SEGMENT} lines in {segment_path(directory, number)}, got fewer", _RESTORE)
         if number * SEGMENT < signed <= grove.size:
-            roots.append(grove.root(signed))
-    return grove, roots[-1]
+            root = grove.root(signed)
+    return grove, root
 
 
-def _segment_root(directory: Path, number: int) -> bytes | None:
-    """The root of a whole segment from its level-1 tile; None where that is not there."""
-    path = directory / tiles.tile_path(1, number)
-    raw = path.read_bytes() if path.exists() else b""
-    return Tree(raw[i : i + 32] for i in range(0, len(raw), 32)).root() if len(raw) == 32 * tiles.WIDTH else None
+def _whole_segments(directory: Path, most: int) -> list[bytes]:
+    """The roots of at most so many segments from the start, from their level-1 tiles while these are there."""
+    roots = []
+    for number in range(most):
+        path = directory / tiles.tile_path(1, number)
+        raw = path.read_bytes() if path.exists() else b""
+        if len(raw) != 32 * tiles.WIDTH:
+            break
+        roots.append(Tree(raw[i : i + 32] for i in range(0, len(raw), 32)).root())
+    return roots
 
 
 def _hash_segment(directory: Path, number: int, grove: tiles.Grove) -> None:
@@ -93,12 +95,29 @@ def _hash_segment(directory: Path, number: int, grove: tiles.Grove) -> None:
                 tiles.write(tile, data)
 
 
-def _cut(path: Path) -> int:
-    """Cut an unterminated last line off; returns its bytes."""
-    rest = torn(path)
+def _cut(path: Path, signed: int) -> int:
+    """Cut what a crash left at the end: from the first unsigned line that is no whole record; returns its bytes.
+
+    signed: lines of this file that are under the checkpoint, and are never cut.
+    """
+    keep = 0
+    with path.open("rb") as f:
+        for number, line in enumerate(f):
+            if not line.endswith(b"\n") or (number >= signed and not _is_record(line)):
+                break
+            keep += len(line)
+        rest = f.seek(0, os.SEEK_END) - keep
     if rest:
-        os.truncate(path, path.stat().st_size - rest)
+        os.truncate(path, keep)
     return rest
+
+
+def _is_record(line: bytes) -> bool:
+    try:
+        decode(line)
+    except AuditError:
+        return False
+    return True
 
 
 def check_anchor(path: Path, signed: Checkpoint, key: Vkey) -> int:
@@ -116,10 +135,10 @@ def missing_events(directory: Path, state: State, size: int) -> int:
     """Events that were acknowledged and are not in the log: 0 after a clean close, -1 where it cannot be known."""
     if size == 0 and not state.acknowledged:
         return 0
-    if not state.known:
-        return -1
     if state.clean:
         return 0
+    if not state.known:
+        return -1
     index, events = state.counted
     return max(state.acknowledged - events - sum(_weight(line) for _, line in lines(directory, index)), 0)
 

@@ -32,10 +32,8 @@ class State:
         if self._words[0] not in (0, _MAGIC):
             self.close()
             raise AuditError(f"expected the log's counters in {path}, got another file", "delete it")
-        self.known = self._words[0] == _MAGIC and self._boot() == _boot()
-
-    def _boot(self) -> tuple[int, int]:
-        return self._words[_BOOT], self._words[_BOOT + 1]
+        written_in = self._words[_BOOT], self._words[_BOOT + 1]
+        self.known = self._words[0] == _MAGIC and written_in == _boot()
 
     @property
     def acknowledged(self) -> int:
@@ -45,7 +43,7 @@ class State:
     @property
     def clean(self) -> bool:
         """True where the log was closed and not opened since."""
-        return bool(self._words[_CLEAN])
+        return self._words[0] == _MAGIC and bool(self._words[_CLEAN])
 
     @property
     def sealed_us(self) -> int:
@@ -77,6 +75,7 @@ class State:
         self.count(index, 0, now_us)
         self._words[_BOOT], self._words[_BOOT + 1] = _boot()
         self._words[0] = _MAGIC
+        self._map.flush()
         self.known = True
 
     def finish(self) -> None:

@@ -18,7 +18,7 @@ _SEGMENT_LEVEL = SEGMENT.bit_length() - 1
 
 
 class Grove:
-    """The tree of n leaves where only the current segment is held in full: 2 * SEGMENT hashes at most, and a root for each earlier one."""
+    """The tree of n leaves, held as all hashes of the current segment and one root for each earlier segment."""
 
     def __init__(self, segments: list[bytes] | None = None) -> None:
         self.segments = Tree(segments or [])

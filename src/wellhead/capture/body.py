@@ -19,7 +19,7 @@ _RATIO_FLOOR = 1_048_576
 _WBITS = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
 
 
-class ClientGone(Exception):  # noqa: N818 - an event, not an error of ours
+class ClientGone(Exception):
     """The client closed the connection before it had its answer."""
 
 
@@ -37,7 +37,11 @@ async def read_body(receive: Receive, head: Head, max_bytes: int, deadlines: Dea
 
     deadlines.watch(task, expire)
     try:
-        body = await _whole(receive, max_bytes)
+        message = await receive()
+        if message["type"] == "http.request" and not message.get("more_body"):
+            body: bytes = message.get("body", b"")
+        else:
+            body = await _rest(message, receive, max_bytes)
     except asyncio.CancelledError:
         if not expired or task is None:
             raise
@@ -45,19 +49,16 @@ async def read_body(receive: Receive, head: Head, max_bytes: int, deadlines: Dea
         raise Refusal(408, f"expected the whole body within {deadlines.limit_s:g} s, got a part of it") from None
     finally:
         deadlines.drop(task)
+    if len(body) > max_bytes:
+        raise _too_large(max_bytes)
     if 0 <= head.length != len(body):
         raise Refusal(400, f"expected {head.length} bytes of body as declared, got {len(body)}")
     coding = head.named.get(b"content-encoding")
     return body if coding is None else decompress(body, coding, max_bytes)
 
 
-async def _whole(receive: Receive, max_bytes: int) -> bytes:
-    message = await receive()
-    if message["type"] == "http.request" and not message.get("more_body"):
-        body: bytes = message.get("body", b"")
-        if len(body) > max_bytes:
-            raise _too_large(max_bytes)
-        return body
+async def _rest(message: Message, receive: Receive, max_bytes: int) -> bytes:
+    """The whole body that begins with this message."""
     parts, size = [], 0
     while True:
         if message["type"] != "http.request":

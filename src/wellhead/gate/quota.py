@@ -29,8 +29,11 @@ class Tally(msgspec.Struct):
 def conforms(tat_s: float, now_s: float, cost_s: float, tolerance_s: float) -> tuple[float, float]:
     """(new TAT, 0) where `cost_s` fits, else (old TAT, seconds to wait).
 
-    A key admits tolerance_s / cost of one row at once, then one row each cost of one row.
+    A key admits tolerance_s / cost of one row at once, then one row each cost of one row. What costs nothing always
+    conforms, also when the clock steps back.
     """
+    if not cost_s:
+        return tat_s, 0.0
     new = max(tat_s, now_s) + cost_s
     wait = new - now_s - tolerance_s
     # an epsilon of a nanosecond a row keeps float drift from refusing the last row of a full burst

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -58,7 +58,7 @@ def flatten(inputs: Inputs, kind: str) -> Array:
 class CodeMap(msgspec.Struct, frozen=True):
     """Inputs to codes: scale, project on principal axes, round to int8.
 
-    shape: of one input, empty for texts.  centre, spread: (f,).  axes: (f, d) float32.  step: (d,) width of one code unit.
+    shape: of one input, empty for texts.  centre, spread: (f,).  axes: (f, d).  step: (d,) width of one code unit.
     """
 
     kind: str
@@ -124,47 +124,51 @@ def fit_code_map(inputs: Inputs, width: int) -> CodeMap:
     return CodeMap(kind, shape, centre, spread, axes, step.astype(np.float32))
 
 
-class FeatureMap(msgspec.Struct, frozen=True):
-    """Codes to features: the scaled components, random ReLU units of them, and a constant.
+class FeatureMap(msgspec.Struct, frozen=True, dict=True):
+    """Codes to features: nearness to landmarks, phi_j(x) = exp(-|u(x) - u_j|^2), and a constant 1.
 
-    scale: (d,) component units.  weights: (d, r), offsets: (r,); D = d + r + 1.
+    scale: (d,) from code units to kernel units.  landmarks: (D - 1, d) in kernel units, codes of sample inputs.
+    A ridge clone on them is kernel ridge with a subset of regressors (Williams & Seeger 2001).
     """
 
     scale: Array
-    weights: Array
-    offsets: Array
+    landmarks: Array
 
     @property
     def dimension(self) -> int:
         """D."""
-        return int(self.scale.size + self.offsets.size + 1)
+        return len(self.landmarks) + 1
+
+    @cached_property
+    def _weights(self) -> Array:
+        """(d + 2, D): [u, |u|^2, 1] times this is the exponent, 0 in the last column: the constant."""
+        d = self.scale.size
+        weights = np.zeros((d + 2, self.dimension))
+        weights[:d, :-1] = 2.0 * self.landmarks.T
+        weights[d, :-1] = -1.0
+        weights[d + 1, :-1] = -(self.landmarks**2).sum(axis=1)
+        return weights
 
     def features(self, codes: Codes) -> Features:
-        """(n, D) float64."""
-        if codes.ndim != 2 or codes.shape[1] < self.scale.size:
-            raise ProfileError(
-                f"expected codes of {self.scale.size} values a row, got shape {codes.shape}", "rebuild with this profile"
-            )
-        d, r = self.scale.size, self.offsets.size
-        phi = np.empty((len(codes), d + r + 1))
-        np.multiply(codes[:, :d], self.scale, out=phi[:, :d])
-        np.matmul(phi[:, :d], self.weights, out=phi[:, d:-1])
-        phi[:, d:-1] += self.offsets
-        np.maximum(phi[:, d:-1], 0.0, out=phi[:, d:-1])
-        phi[:, -1] = 1.0
-        return phi
+        """(n, D) float64, 0..1; raises ProfileError where the codes are not this profile's."""
+        d = self.scale.size
+        if codes.ndim != 2 or codes.shape[1] != d:
+            raise ProfileError(f"expected codes of shape (n, {d}), got {codes.shape}", "rebuild them with this profile")
+        u = np.empty((len(codes), d + 2))
+        np.multiply(codes, self.scale, out=u[:, :d])
+        np.einsum("ij,ij->i", u[:, :d], u[:, :d], out=u[:, d])
+        u[:, d + 1] = 1.0
+        phi = u @ self._weights
+        return np.exp(phi, out=phi)
 
 
-def draw_feature_map(codes: Codes, step: Array, units: int, rng: np.random.Generator) -> FeatureMap:
-    """Random ReLU units for these codes, scaled so that a typical input has unit length.
+def fit_feature_map(codes: Codes, step: Array, width: float, dimension: int, rng: np.random.Generator) -> FeatureMap:
+    """Landmarks drawn from these codes (n, d), at most `dimension` - 1 distinct ones.
 
-    step: (d,) of the code map: equal units would give the last component the weight of the first.
+    step: (d,) of the code map.  width: of the kernel, in root mean square lengths of an input.
     """
-    d = codes.shape[1]
-    length = float(np.sqrt(((codes * step[:d]) ** 2).sum(axis=1).mean()))
-    scale = step[:d].astype(np.float64) / max(length, 1e-9)
-    weights = rng.standard_normal((d, units))
-    offsets = rng.uniform(-1.0, 1.0, units)
-    return FeatureMap(scale, weights, offsets)
-
-
+    length = max(float(np.sqrt(((codes * step) ** 2).sum(axis=1).mean())), 1e-9)
+    scale = step.astype(np.float64) / (length * width * np.sqrt(2.0))
+    distinct = np.unique(codes, axis=0)
+    chosen = distinct[rng.permutation(len(distinct))[: dimension - 1]]
+    return FeatureMap(scale, chosen * scale)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -32,7 +32,7 @@ class Sums(NamedTuple):
 
 
 class Ledger(msgspec.Struct, frozen=True):
-    """What a principal was told, kept apart by kind: rows that carried scores, and rows that carried labels or values only.
+    """What a principal was told; rows that carried scores are kept apart from rows of labels or values only.
 
     profile: id of the profile whose features are summed.  rows: all that were counted.
     """
@@ -57,17 +57,21 @@ class Ledger(msgspec.Struct, frozen=True):
         """The same, where features (n, D) of the batch's codes are at hand."""
         if not len(batch):
             return cls.empty(profile)
-        targets, scores = _targets(profile, batch), _scores(profile, batch)
-        told = np.zeros(len(batch), bool) if scores is None else _carries_scores(batch)
-        plain = None if told.all() else _sums(phi[~told], targets[~told], None)
-        scored = _sums(phi[told], targets[told], scores[told]) if scores is not None and told.any() else None
+        targets, scores = _targets(profile, batch.values if profile.regressor else batch.top1), _scores(profile, batch)
+        if scores is None:
+            return cls(profile.id, len(batch), _sums(phi, targets, None), None)
+        told = (batch.given >= Exposure.TOP_K) & (batch.given <= Exposure.LOGITS) & batch.scores.any(axis=1)
+        if told.all():
+            return cls(profile.id, len(batch), None, _sums(phi, targets, scores))
+        plain = _sums(phi[~told], targets[~told], None)
+        scored = _sums(phi[told], targets[told], scores[told]) if told.any() else None
         return cls(profile.id, len(batch), plain, scored)
 
     def __add__(self, other: Ledger) -> Ledger:
         """Commutative and associative; raises ProfileError where the profiles differ."""
         if self.profile != other.profile:
             raise ProfileError(
-                f"ledgers of profiles {self.profile[:12]} and {other.profile[:12]} do not add", "rebuild with one profile"
+                f"ledgers of profiles {self.profile[:12]} and {other.profile[:12]} do not add", "rebuild one of them"
             )
         plain, scored = _add(self.plain, other.plain), _add(self.scored, other.scored)
         return Ledger(self.profile, self.rows + other.rows, plain, scored)
@@ -90,16 +94,20 @@ class Ledger(msgspec.Struct, frozen=True):
         return cls(record["profile"], record["rows"], _unpacked(record["plain"]), _unpacked(record["scored"]))
 
 
-def _carries_scores(batch: Batch) -> Array:
-    return (batch.given >= Exposure.TOP_K) & (batch.given <= Exposure.LOGITS) & batch.scores.any(axis=1)
+def from_answers(profile: Profile, phi: Features, truth: Array, quantised: Array | None = None) -> Ledger:
+    """The ledger of rows phi (n, D) all told their labels or values (n,), or all their scores too, (n, k) int8."""
+    targets = _targets(profile, truth)
+    if quantised is None:
+        return Ledger(profile.id, len(phi), _sums(phi, targets, None), None)
+    return Ledger(profile.id, len(phi), None, _sums(phi, targets, log_scores(quantised) - _FLOOR))
 
 
-def _targets(profile: Profile, batch: Batch) -> Array:
+def _targets(profile: Profile, truth: Array) -> Array:
     """(n, k) one-hot labels, unknown ones all zero; (n, 1) standardised values for regressors."""
     if profile.regressor:
-        return np.nan_to_num(profile.standardise(batch.values))[:, None]
-    k = max(profile.classes, int(batch.top1.max(initial=-1)) + 1)
-    return (batch.top1[:, None] == np.arange(k)).astype(np.float64)
+        return np.nan_to_num(profile.standardise(truth))[:, None]
+    k = max(profile.classes, int(truth.max(initial=-1)) + 1)
+    return (truth[:, None] == np.arange(k)).astype(np.float64)
 
 
 def _scores(profile: Profile, batch: Batch) -> Array | None:
@@ -125,8 +133,7 @@ def _sums(phi: Features, targets: Array, scores: Array | None) -> Sums:
 def _add(a: Sums | None, b: Sums | None) -> Sums | None:
     if a is None or b is None:
         return b if a is None else a
-    both = a.S is not None and b.S is not None
-    S = _wide(a.S, b.S) if both else (a.S if b.S is None else b.S)
+    S = _wide(a.S, b.S) if a.S is not None and b.S is not None else (a.S if b.S is None else b.S)
     return Sums(a.rows + b.rows, a.A + b.A, _wide(a.T, b.T), S)
 
 
@@ -140,7 +147,7 @@ def _wide(a: Array, b: Array) -> Array:
     return total
 
 
-def _packed(sums: Sums | None) -> list[object] | None:
+def _packed(sums: Sums | None) -> list[Any] | None:
     if sums is None:
         return None
     half = sums.A[np.triu_indices(len(sums.A))]
@@ -152,7 +159,7 @@ def _columns(B: Array) -> tuple[int, Array, Array]:
     return B.shape[1], used, B[:, used]
 
 
-def _unpacked(parts: list[object] | None) -> Sums | None:
+def _unpacked(parts: list[Any] | None) -> Sums | None:
     if parts is None:
         return None
     rows, half, *rest = parts

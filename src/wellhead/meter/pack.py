@@ -1,4 +1,4 @@
-"""Structures of numbers and arrays as bytes that can be checked: msgpack, schema version, digest; nothing that runs code."""
+"""Records of numbers and arrays as bytes that can be checked: msgpack, schema version, digest; nothing runs code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a ledger is worth: the share of the model that a clone solved from it reproduces, and its information in bits."""
+"""What a ledger is worth: how much of the model a clone solved from it reproduces, and its information in bits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wellhead.core.errors import ProfileError
 from wellhead.meter.ledger import Ledger, Sums
 from wellhead.meter.profile import TOLERANCE, Profile
 
-GRID = tuple(10.0**e for e in np.arange(-2.0, 3.5, 0.5))
+GRID = tuple(10.0**e for e in np.arange(-3.0, 3.0, 0.5))
 """Ridge strengths; a thief tunes too, so the reading takes the one that serves the clone best."""
 NOISE = 1.0
 """sigma^2 of the information."""
@@ -24,7 +24,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     replication: share of the reference set on which the clone agrees (regressors: R^2), 0..1.
     attainable, floor: of the profile.  bits: 1/2 log2 det(I + A / sigma^2), 0 and up.
     by: `scores`, `labels`, `both` or `values`, whichever gave most; `nothing` for an empty ledger.
-    within: regressors: share of the reference set reproduced within a tenth of a standard deviation; else as replication.
+    within: regressors: share of the reference set reproduced to a tenth of a standard deviation; else as replication.
     """
 
     rows: int
@@ -100,18 +100,20 @@ def _classification(ledger: Ledger, total: Sums, whole: _Solver, profile: Profil
     if scored is None or scored.S is None:
         return shares
     solver = whole if plain is None else _Solver.of(scored.A, profile.reference_features)
-    shares["scores"] = _agreement(solver.outputs(_centred(scored.S)), profile)
+    S = _centred(scored.S)
+    shares["scores"] = _agreement(solver.outputs(S), profile)
     if plain is not None:
-        shares["both"] = _agreement(whole.outputs(_joined(scored, plain)), profile)
+        shares["both"] = _agreement(whole.outputs(_joined(S, scored.T, plain.T)), profile)
     return shares
 
 
-def _joined(scored: Sums, plain: Sums) -> Array:
-    """Labels beside scores in one sum, brought to the scores' size: a label is a score that is sure of itself."""
-    S, T, P = _centred(scored.S), _centred(scored.T), _centred(plain.T)
-    ratio = float(np.linalg.norm(S) / max(np.linalg.norm(T), 1e-9))
-    width = S.shape[1]
-    return np.asarray(S + ratio * P[:, :width])
+def _joined(S: Array, T: Array, labels: Array) -> Array:
+    """Labels beside scores in one sum: a label counts as a score of the size that scores have where both are known.
+
+    S, T: (D, k) centred scores and one-hot labels of the scored rows; labels: (D, k) of the others.
+    """
+    size = float((S * _centred(T)[:, : S.shape[1]]).sum() / max((T**2).sum(), 1e-12))
+    return np.asarray(S + size * _centred(labels)[:, : S.shape[1]])
 
 
 def _centred(B: Array) -> Array:

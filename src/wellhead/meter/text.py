@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections.abc import Sequence
 
@@ -15,7 +16,7 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 def _word_hashes(text: str) -> list[int]:
     words = text.split()
-    pairs = [f"{a} {b}" for a, b in zip(words, words[1:], strict=False)]
+    pairs = [f"{a} {b}" for a, b in itertools.pairwise(words)]
     return [zlib.crc32(w.encode()) for w in (*words, *pairs)]
 
 

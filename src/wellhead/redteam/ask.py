@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from wellhead.redteam.transcript import Transcript, keys
 
 _WORTH_RETRYING = frozenset({0, 408, 425, 429, 500, 502, 503, 504})
 _NO_ENTRY = frozenset({401, 403})
+_TOO_LARGE = 413
 _THREADS = 64
 
 
@@ -80,6 +82,13 @@ def _checked(reply: Reply, rows: int, classes: int | None) -> Reply:
     return msgspec.structs.replace(reply, answer=None, detail=problem)
 
 
+def _halves(job: _Job) -> list[_Job]:
+    """The same questions in two requests."""
+    middle = len(job.keys) // 2
+    parts = (slice(None, middle), slice(middle, None))
+    return [_Job(job.line, job.inputs[part], job.keys[part]) for part in parts]
+
+
 class Asker:
     """Puts batches to an oracle; counts, caches, retries and gives up as told. Close it when done.
 
@@ -97,6 +106,8 @@ class Asker:
         self.repeats = False
         self.last_failure = ""
         self.unanswered = 0
+        self._rows_per_call = oracle.rows_per_call
+        self._closing = False
         self._classes: int | None = None
         self._times: Counter[str] = Counter()
         self._spending = Spending(budget, transcript.spent, oracle.clock.now_s())
@@ -146,7 +157,7 @@ class Asker:
 
     def _jobs(self, inputs: Inputs, names: list[str], new: list[int]) -> list[_Job]:
         """New rows dealt out to the accounts in turn, as requests in the order of sending, cut to the budget."""
-        alive, size = self.alive, self._oracle.rows_per_call
+        alive, size = self.alive, self._rows_per_call
         shares = [(line, new[i :: len(alive)]) for i, line in enumerate(alive)]
         parts = [
             (line, share[at : at + size])
@@ -172,29 +183,41 @@ class Asker:
 
     def _send_all(self, jobs: list[_Job]) -> None:
         for job in jobs:
-            attempt = 1
-            while not self.accounts[job.line.account].blocked and self._try_once(job, attempt):
-                attempt += 1
+            self._send_one(job)
 
-    def _try_once(self, job: _Job, attempt: int) -> bool:
-        """Send once and record it; True where it is worth another try, after waiting."""
+    def _send_one(self, job: _Job) -> None:
+        account = job.line.account
+        for attempt in itertools.count(1):
+            if self._closing or self.accounts[account].blocked:
+                return
+            reply = self._attempt(job, attempt)
+            if reply is None or reply.answer is not None:
+                return
+            if reply.status == _TOO_LARGE and len(job.keys) > 1:
+                self._rows_per_call = min(self._rows_per_call, (len(job.keys) + 1) // 2)
+                self._send_all(_halves(job))
+                return
+            if not self._wait(account, attempt, reply):
+                return
+
+    def _attempt(self, job: _Job, attempt: int) -> Reply | None:
+        """Send once and record it; None where the budget does not allow it."""
         clock, rows = self._oracle.clock, len(job.keys)
         if not self._spending.reserve(rows, attempt > 1, clock.now_s()):
-            return False
+            return None
         number = self._transcript.sent(job.line.account, attempt, job.keys, self._now_us())
-        left_s = self._spending.seconds_left(clock.now_s())
-        reply = _checked(job.line.send(job.inputs, min(self._oracle.timeout_s, left_s)), rows, self._classes)
+        timeout_s = max(min(self._oracle.timeout_s, self._spending.seconds_left(clock.now_s())), 1e-3)
+        reply = _checked(job.line.send(job.inputs, timeout_s), rows, self._classes)
         self._transcript.got(number, reply, self._now_us())
-        state = self.accounts[job.line.account]
-        if reply.answer is not None:
-            state.answered += rows
-            state.waited_s = 0.0
+        if reply.answer is None:
+            self.last_failure = f"{reply.status} {reply.detail}".strip()
+        else:
+            state = self.accounts[job.line.account]
+            state.answered, state.waited_s = state.answered + rows, 0.0
             self._classes = self._classes or (None if reply.answer.scores is None else reply.answer.scores.shape[1])
-            return False
-        self.last_failure = f"{reply.status} {reply.detail}".strip()
         if not reply.charged:
             self._spending.release(rows)
-        return self._wait(job.line.account, attempt, reply)
+        return reply
 
     def _wait(self, account: str, attempt: int, reply: Reply) -> bool:
         """Wait before the next attempt; False where there shall be none."""
@@ -226,7 +249,8 @@ class Asker:
         return spread(len(names), list(blocks.values()))
 
     def close(self) -> None:
-        """Hang up every line."""
+        """Hang up every line, after the requests that are under way."""
+        self._closing = True
         if self._pool is not None:
             self._pool.shutdown()
         for line in self._lines:

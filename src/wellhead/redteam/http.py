@@ -27,6 +27,12 @@ class Account(msgspec.Struct, frozen=True):
     token: str = ""
     headers: dict[str, str] = {}
 
+    def check(self) -> None:
+        """Raise ConfigError where a token or header cannot be sent; it does not say what is in them."""
+        for text in (self.token, *self.headers, *self.headers.values()):
+            if not (text.isascii() and (text.isprintable() or not text)):
+                raise ConfigError(f"expected printable ASCII in the token and headers of account {self.name!r}")
+
     def __repr__(self) -> str:
         return f"Account({self.name!r})"
 
@@ -82,6 +88,8 @@ class Http:
             )
         if len({a.name for a in self.accounts}) != len(self.accounts) or not self.accounts:
             raise ConfigError("expected one or more accounts with different names")
+        for account in self.accounts:
+            account.check()
         self.target = self.target or f"{self.url.rstrip('/')}#{self.spec.name}"
         self.lines: tuple[Line, ...] = tuple(_Wire(self, account, parts) for account in self.accounts)
 
@@ -101,7 +109,7 @@ def retry_after(value: str | None, date: str | None) -> float:
     """
     if not value:
         return 0.0
-    if value.strip().isdigit():
+    if value.strip().isdecimal():
         return float(value)
     try:
         until, now = (email.utils.parsedate_to_datetime(v or "") for v in (value, date))
@@ -110,12 +118,35 @@ def retry_after(value: str | None, date: str | None) -> float:
         return 0.0
 
 
+def read_body(response: http.client.HTTPResponse, most: int, deadline_s: float) -> bytes:
+    """The body, at least one byte more than `most` where it is longer.
+
+    Raises TimeoutError where it trickles past the deadline (monotonic seconds), IncompleteRead where it ends early.
+    """
+    parts: list[bytes] = []
+    size = 0
+    while size <= most and response.length != 0:
+        if time.monotonic() > deadline_s:
+            raise TimeoutError
+        part = response.read1(min(most + 1 - size, 65_536))
+        if not part:
+            break
+        parts.append(part)
+        size += len(part)
+    if size <= most:
+        if response.length:
+            raise http.client.IncompleteRead(b"", response.length)
+        response.read()  # nothing is left, but only this lets the connection be used again
+    return b"".join(parts)
+
+
 class _Wire:
     """One account's connection, opened when first used and after every failure."""
 
     def __init__(self, oracle: Http, account: Account, parts: SplitResult) -> None:
         self.account = account.name
         self._oracle = oracle
+        self._token = account.token
         self._prefix = parts.path.rstrip("/")
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._connection = kind(parts.hostname or "", parts.port, timeout=oracle.timeout_s)
@@ -145,7 +176,7 @@ class _Wire:
             connection.sock.settimeout(timeout_s)
         connection.request("POST", path, body, {**self._headers, "Content-Type": content_type})
         response = connection.getresponse()
-        answer = response.read(self._oracle.max_answer_bytes + 1)
+        answer = read_body(response, self._oracle.max_answer_bytes, time.monotonic() + timeout_s)
         if not response.isclosed():
             connection.close()  # longer than we read: the rest must not be taken for the next answer
         return response, answer
@@ -154,7 +185,7 @@ class _Wire:
         oracle = self._oracle
         if response.status != 200:
             reply.retry_after_s = retry_after(response.getheader("Retry-After"), response.getheader("Date"))
-            reply.detail = body[:200].decode("utf-8", "replace")
+            reply.detail = self._without_token(body[:200].decode("utf-8", "replace"))
         elif len(body) > oracle.max_answer_bytes:
             reply.detail = f"expected an answer of at most {oracle.max_answer_bytes} bytes"
         else:
@@ -165,6 +196,10 @@ class _Wire:
             except ProtocolError as e:
                 reply.detail = str(e)
         return reply
+
+    def _without_token(self, text: str) -> str:
+        """Some servers repeat the credentials that they refuse."""
+        return text.replace(self._token, "***") if self._token else text
 
     def close(self) -> None:
         self._connection.close()

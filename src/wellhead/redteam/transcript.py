@@ -92,7 +92,8 @@ class Transcript:
     """Append-only record of one or more sessions; safe to use from many threads.
 
     path: a JSONL file, created where absent and resumed where present; None keeps nothing on disk.
-    time_us: microseconds since 1970 UTC at opening; later times are this plus the oracle's clock.
+    Times are microseconds since 1970 UTC by the oracle's clock. One file may hold several targets: answers are kept
+    apart, what was spent is summed.
     Raises StoreError where the file is no transcript or cannot be written.
     """
 

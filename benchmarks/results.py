@@ -1,0 +1,75 @@
+"""Figures: what a benchmark found, written as JSON and shown as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+RESULTS = Path(__file__).parent / "results"
+
+TARGETS = {
+    "proxy_cpu_ratio_envoy": 1.6,
+    "middleware_cpu_us": 35.0,
+    "meter_us_per_event": 1.0,
+    "principal_bytes": 4096.0,
+    "cost_ratio_1e6_1e4": 1.5,
+    "audit_appends_per_s": 150_000.0,
+    "audit_verify_per_s": 150_000.0,
+    "replication_mae_probabilities": 3.0,
+    "replication_mae_labels": 3.0,
+    "replication_mae_mixed": 3.0,
+}
+"""What the project has promised of a figure, in the figure's own unit."""
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """One number. peer: what it was measured beside, empty where it stands alone.  better: lower, higher or empty."""
+
+    figure: str
+    value: float
+    unit: str
+    peer: str = ""
+    better: str = "lower"
+
+
+def write(name: str, figures: Sequence[Figure]) -> Path:
+    """Write benchmarks/results/NAME.json and print the table."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=1) + b"\n")
+    show(name, figures)
+    return path
+
+
+def read(name: str) -> list[Figure]:
+    """What an earlier run wrote; empty where there was none."""
+    path = RESULTS / f"{name}.json"
+    return msgspec.json.decode(path.read_bytes(), type=list[Figure]) if path.exists() else []
+
+
+def verdict(figure: Figure) -> str:
+    """`met`, `missed`, or empty where nothing was promised."""
+    target = TARGETS.get(figure.figure)
+    if target is None:
+        return ""
+    met = figure.value >= target if figure.better == "higher" else figure.value <= target
+    return "met" if met else "missed"
+
+
+def show(name: str, figures: Sequence[Figure]) -> None:
+    """The figures as a table, with what was promised of them."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("figure", title=name, box=None, header_style="bold", title_justify="left")
+    for head in ("value", "unit", "promised", "", "beside"):
+        table.add_column(head, justify="right" if head in ("value", "promised") else "left")
+    for f in figures:
+        target = TARGETS.get(f.figure)
+        bound = "" if target is None else f"{'>=' if f.better == 'higher' else '<='} {target:,.6g}"
+        kept = verdict(f)
+        colour = {"met": "green", "missed": "red"}.get(kept, "")
+        table.add_row(f.figure, f"{f.value:,.4g}" if f.value < 1000 else f"{f.value:,.0f}", f.unit, bound, kept, f.peer, style=colour)
+    Console(width=140).print(table)

@@ -1,0 +1,132 @@
+"""Memory of a quiet principal, and what an event costs the sketches at 10^4 and at 10^6 principals.
+
+The traffic is the hardest there is: every row comes from a principal drawn evenly from all, and nothing is in a cache.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import multiprocessing
+import os
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np
+
+from wellhead.core.batch import Batch
+from wellhead.meter.sketch import Sketches
+from wellhead.testing.sketches import rows
+
+RESULTS = Path(__file__).parent / "results" / "sketch.json"
+BATCH = 1024
+BATCHES = 200
+START_S = 1.7e9
+
+
+def batch_of(numbers: Any, rng: np.random.Generator, time_s: float) -> Batch:
+    """One row of each of these principals, as the proxy would see it: scores, confidence, four attributes."""
+    n = len(numbers)
+    names = [f"wh-principal-{i:08d}" for i in numbers]
+    attributes = {
+        name: frozenset(
+            {
+                ("organisation", f"organisation-{i % 1000}"),
+                ("network", f"{i * 2654435761 % 2**64:016x}"),
+                ("agent", f"agent-{i % 50}"),
+                ("created_day", f"2026-01-{i % 28:02d}"),
+            }
+        )
+        for name, i in zip(names, numbers, strict=True)
+    }
+    return rows(
+        names,
+        rng.integers(0, 2**63, n),
+        time_s=time_s + np.sort(rng.random(n)),
+        attributes=attributes,
+        top1=rng.integers(0, 10, n),
+        confidence=rng.random(n).astype(np.float32),
+        scores=rng.integers(0, 128, (n, 10)).astype(np.int8),
+        classes=10,
+    )
+
+
+def everybody(principals: int) -> Iterator[Batch]:
+    """Each principal once."""
+    rng = np.random.default_rng(0)
+    for start in range(0, principals, 8 * BATCH):
+        yield batch_of(range(start, min(start + 8 * BATCH, principals)), rng, START_S)
+
+
+def resident() -> int:
+    """Bytes of memory that this process holds."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def principal_bytes(principals: int = 100_000, queries: int = 10) -> float:
+    """Resident bytes a quiet principal, after `queries` rows of each."""
+    for batch in everybody(8 * BATCH):
+        Sketches().update(batch)
+    gc.collect()
+    before, sketches = resident(), Sketches()
+    for _ in range(queries):
+        for batch in everybody(principals):
+            sketches.update(batch)
+    del batch
+    gc.collect()
+    return (resident() - before) / len(sketches)
+
+
+def event_us(principals: int) -> float:
+    """CPU microseconds an event once all are known, median of batches of BATCH rows."""
+    sketches = Sketches()
+    for batch in everybody(principals):
+        sketches.update(batch)
+    rng = np.random.default_rng(1)
+    spent = []
+    for i in range(BATCHES):
+        batch = batch_of(rng.choice(principals, BATCH, replace=False).tolist(), rng, START_S + 1.0 + i)
+        begun = time.process_time()
+        sketches.update(batch)
+        spent.append(time.process_time() - begun)
+    return statistics.median(spent) / BATCH * 1e6
+
+
+def _apart(function: Any, *arguments: Any) -> float:
+    """In a process of its own, so that no figure inherits another's memory."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return float(pool.apply(function, arguments))
+
+
+def figures() -> list[dict[str, Any]]:
+    """Rows of {"figure", "value", "unit", "peer", "better"}."""
+    few, many = _apart(event_us, 10_000), _apart(event_us, 1_000_000)
+    return [
+        row("principal_bytes", _apart(principal_bytes), "B", "budget 4096"),
+        row("sketch_us_per_event_1e4", few, "us", "10,000 principals"),
+        row("sketch_us_per_event_1e6", many, "us", "1,000,000 principals"),
+        row("cost_ratio_1e6_1e4", many / few, "ratio", "budget 1.5"),
+    ]
+
+
+def row(figure: str, value: float, unit: str, peer: str) -> dict[str, Any]:
+    return {"figure": figure, "value": round(value, 3), "unit": unit, "peer": peer, "better": "lower"}
+
+
+def main() -> None:
+    """Measure, write the result file, print it."""
+    found = figures()
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(found, indent=2) + "\n")
+    for entry in found:
+        print(f"{entry['figure']:<26}{entry['value']:>12} {entry['unit']:<6}{entry['peer']}")
+
+
+if __name__ == "__main__":
+    main()
