@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from pathlib import Path
 
@@ -19,6 +20,9 @@ def main(arguments: list[str]) -> int:
     if name not in names():
         print(f"expected the name of a benchmark, got `{name}`; there are: {', '.join(names())}", file=sys.stderr)
         return 2
+    # a figure must not hang on how many cores the matrix library takes
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
     sys.argv = [name, *arguments[1:]]
     importlib.import_module(f"benchmarks.{name}").main()
     return 0

@@ -113,11 +113,9 @@ def figures(found: dict[str, list[Round]]) -> list[Figure]:
     for what, label in (("alone", "c1"), ("busy", f"c{BUSY}")):
         for point in ("p50_us", "p99_us"):
             name = f"added_{point.removesuffix('_us')}_{label}_us"
-            told += [
-                Figure(f"{name}_{s}" if s != "wellhead" else name, round(added(found, s, what, point), 1), "us", "direct")
-                for s in ("wellhead", *here)
-                if s != "litellm"
-            ]
+            for stack in ("wellhead", *(p for p in here if p != "litellm")):
+                suffix = "" if stack == "wellhead" else f"_{stack}"
+                told.append(Figure(name + suffix, round(added(found, stack, what, point), 1), "us", "direct"))
     for stack in ("direct", "wellhead", *here):
         rate = median(r.busy.requests / r.busy.seconds for r in found[stack])
         told.append(Figure(f"requests_per_s_{stack}", round(rate, 1), "1/s", "", "higher"))

@@ -141,10 +141,15 @@ def fire(wrk: Path, aim: Aim, connections: int, seconds: float) -> Load:
     global _started  # noqa: PLW0603 - every run starts where no number was used before
     _started += 400_000
     done = subprocess.run(
-        [wrk, "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "20s", "-s", LUA, aim.url]
-        + ["--", aim.keys, aim.bodies, f"{aim.header}", str(_started)],
-        capture_output=True, text=True, timeout=seconds + 60, check=False,
-    )  # fmt: skip
+        [
+            *(wrk, "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "20s", "-s", LUA, aim.url),
+            *("--", aim.keys, aim.bodies, aim.header, str(_started)),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=seconds + 60,
+        check=False,
+    )
     if done.returncode != 0:
         raise RuntimeError(f"expected wrk to run, got: {(done.stderr or done.stdout)[-300:]}")
     load = parse(done.stdout)

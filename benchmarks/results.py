@@ -71,5 +71,6 @@ def show(name: str, figures: Sequence[Figure]) -> None:
         bound = "" if target is None else f"{'>=' if f.better == 'higher' else '<='} {target:,.6g}"
         kept = verdict(f)
         colour = {"met": "green", "missed": "red"}.get(kept, "")
-        table.add_row(f.figure, f"{f.value:,.4g}" if f.value < 1000 else f"{f.value:,.0f}", f.unit, bound, kept, f.peer, style=colour)
+        value = f"{f.value:,.4g}" if abs(f.value) < 1000 else f"{f.value:,.0f}"
+        table.add_row(f.figure, value, f.unit, bound, kept, f.peer, style=colour)
     Console(width=140).print(table)

@@ -6,7 +6,6 @@ The traffic is the hardest there is: every row comes from a principal drawn even
 from __future__ import annotations
 
 import gc
-import json
 import multiprocessing
 import os
 import statistics
@@ -20,11 +19,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
+from benchmarks.results import Figure, write
 from wellhead.core.batch import Batch
 from wellhead.meter.sketch import Sketches
-from wellhead.testing.sketches import rows
+from wellhead.testing import sketches as canned
 
-RESULTS = Path(__file__).parent / "results" / "sketch.json"
 BATCH = 1024
 BATCHES = 200
 START_S = 1.7e9
@@ -45,7 +44,7 @@ def batch_of(numbers: Any, rng: np.random.Generator, time_s: float) -> Batch:
         )
         for name, i in zip(names, numbers, strict=True)
     }
-    return rows(
+    return canned.rows(
         names,
         rng.integers(0, 2**63, n),
         time_s=time_s + np.sort(rng.random(n)),
@@ -104,28 +103,20 @@ def _apart(function: Any, *arguments: Any) -> float:
         return float(pool.apply(function, arguments))
 
 
-def figures() -> list[dict[str, Any]]:
-    """Rows of {"figure", "value", "unit", "peer", "better"}."""
+def rows() -> list[Figure]:
+    """The sketches' figures."""
     few, many = _apart(event_us, 10_000), _apart(event_us, 1_000_000)
     return [
-        row("principal_bytes", _apart(principal_bytes), "B", "budget 4096"),
-        row("sketch_us_per_event_1e4", few, "us", "10,000 principals"),
-        row("sketch_us_per_event_1e6", many, "us", "1,000,000 principals"),
-        row("cost_ratio_1e6_1e4", many / few, "ratio", "budget 1.5"),
+        Figure("principal_bytes", round(_apart(principal_bytes), 0), "B"),
+        Figure("sketch_us_per_event_1e4", round(few, 3), "us"),
+        Figure("sketch_us_per_event_1e6", round(many, 3), "us"),
+        Figure("cost_ratio_1e6_1e4", round(many / few, 3), "ratio", "sketch_us_per_event_1e4"),
     ]
 
 
-def row(figure: str, value: float, unit: str, peer: str) -> dict[str, Any]:
-    return {"figure": figure, "value": round(value, 3), "unit": unit, "peer": peer, "better": "lower"}
-
-
 def main() -> None:
-    """Measure, write the result file, print it."""
-    found = figures()
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(found, indent=2) + "\n")
-    for entry in found:
-        print(f"{entry['figure']:<26}{entry['value']:>12} {entry['unit']:<6}{entry['peer']}")
+    """Write the sketches' figures."""
+    write("sketch", rows())
 
 
 if __name__ == "__main__":

@@ -27,7 +27,8 @@ daemon off; master_process off; pid {home}/nginx.pid; error_log stderr crit;
 events {{ worker_connections 1024; }}
 http {{
   access_log off; client_body_buffer_size 256k; keepalive_requests 100000000; default_type application/json;
-  client_body_temp_path {home}/a; proxy_temp_path {home}/b; fastcgi_temp_path {home}/c; uwsgi_temp_path {home}/d; scgi_temp_path {home}/e;
+  client_body_temp_path {home}/a; proxy_temp_path {home}/b; fastcgi_temp_path {home}/c;
+  uwsgi_temp_path {home}/d; scgi_temp_path {home}/e;
   {inside}
 }}
 """
@@ -114,7 +115,8 @@ def _chat_answer() -> str:
     message = {"role": "assistant", "content": "water " * 110}
     usage = {"prompt_tokens": 200, "completion_tokens": 110, "total_tokens": 310}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
-    return json.dumps({"id": "c1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage})
+    head = {"id": "c1", "object": "chat.completion", "created": 1, "model": "m"}
+    return json.dumps({**head, "choices": [choice], "usage": usage})
 
 
 class Stacks:
@@ -179,11 +181,13 @@ class Stacks:
         """The LiteLLM proxy before an OpenAI-like model: one worker, a master key, no database."""
         home, port, key = _folder(self.home / "litellm"), free_port(), "sk-" + secrets.token_hex(32)
         parameters = {"model": "openai/m", "api_base": f"http://127.0.0.1:{self.model}/v1", "api_key": "none"}
-        conf = {"model_list": [{"model_name": "m", "litellm_params": parameters}], "general_settings": {"master_key": key}}
-        (home / "litellm.yaml").write_text(json.dumps(conf))
-        command = [str(binary), "--config", str(home / "litellm.yaml"), "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
+        models = [{"model_name": "m", "litellm_params": parameters}]
+        conf = home / "litellm.yaml"
+        conf.write_text(json.dumps({"model_list": models, "general_settings": {"master_key": key}}))
+        command = f"{binary} --config {conf} --host 127.0.0.1 --port {port} --num_workers 1".split()
         aim = Aim(f"http://127.0.0.1:{port}{CHAT}", self.chats, _lines(home / "keys", [key]), "authorization: Bearer ")
-        with serving("litellm", command, port, home / "out", LITELLM_LOCAL_MODEL_COST_MAP="True", LITELLM_LOG="ERROR") as server:
+        quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
+        with serving("litellm", command, port, home / "out", **quiet) as server:
             yield server, aim
 
     def config(self, name: str, port: int, decimals: int) -> Path:
@@ -223,7 +227,7 @@ class Stacks:
         """An ASGI model that answers at once, bare or inside `Wellhead(app, config)`."""
         port = free_port()
         config = self.config(name, port, -1)
-        options = "--http httptools --loop uvloop --ws none --no-proxy-headers --no-access-log --log-level warning --lifespan on"
+        options = "--http httptools --ws none --no-proxy-headers --no-access-log --log-level warning --lifespan on"
         command = [sys.executable, "-m", "uvicorn", "--factory", f"benchmarks.echo:{'guarded' if guarded else 'bare'}"]
         command += [*options.split(), "--port", str(port)]
         (config.parent / "answers").write_text("\n".join(answer_body(p) for p in self.answers[:ANSWERS]))

@@ -75,7 +75,9 @@ def test_a_second_writer_is_told_and_the_first_goes_on(place, event):
 
 def test_a_record_that_cannot_be_stored_becomes_a_gap(place, event):
     log = place.open()
-    log.append([event(1), event(2, reason="x" * MAX_RECORD), event(3, agent="\ud800"), Mark(time_us=2, what="x" * 70_000)])
+    log.append(
+        [event(1), event(2, reason="x" * MAX_RECORD), event(3, agent="\ud800"), Mark(time_us=2, what="x" * 70_000)]
+    )
     log.close(1)
     found = [r for _, r in records(place.directory)]
     assert [getattr(r, "events", None) for r in found] == [None, 1, 1, 0]
@@ -193,7 +195,10 @@ def edit(path, change):
     ("change", "said"),
     [
         (lambda p: edit(p.segment, lambda b: b.replace(b'"p3"', b'"p4"', 1)), "not those that were signed"),
-        (lambda p: edit(p.segment, lambda b: b[: b.index(b"\n") + 1]), "expected the 300 entries that were signed, got 1"),
+        (
+            lambda p: edit(p.segment, lambda b: b[: b.index(b"\n") + 1]),
+            "expected the 300 entries that were signed, got 1",
+        ),
         (lambda p: p.segment.unlink(), "expected the 300 entries that were signed, got 0"),
         (lambda p: (p.directory / "checkpoint").unlink(), "expected .*checkpoint beside the entries"),
         (lambda p: edit(p.directory / "checkpoint", lambda b: b.replace(b"300", b"299")), "does not fit"),

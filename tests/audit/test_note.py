@@ -70,13 +70,17 @@ def test_malformed_checkpoints(text):
         Checkpoint.parse(text)
 
 
-@pytest.mark.parametrize("text", ["", "a+b", VKEY.replace("530d", "530e"), VKEY[:-4], "a b" + VKEY[11:], VKEY.replace("Aek", "Bek")])
+@pytest.mark.parametrize(
+    "text", ["", "a+b", VKEY.replace("530d", "530e"), VKEY[:-4], "a b" + VKEY[11:], VKEY.replace("Aek", "Bek")]
+)
 def test_malformed_vkeys(text):
     with pytest.raises(AuditError):
         Vkey.parse(text)
 
 
-@pytest.mark.parametrize("note", ["", "text\n", "text\n\n", NOTE[:-1], NOTE.replace("—", "-"), "a\n\n" + "— a AAAAAAAA\n" * 101])
+@pytest.mark.parametrize(
+    "note", ["", "text\n", "text\n\n", NOTE[:-1], NOTE.replace("—", "-"), "a\n\n" + "— a AAAAAAAA\n" * 101]
+)
 def test_malformed_notes(note):
     with pytest.raises(AuditError):
         open_note(note, [Vkey.parse(VKEY)])

@@ -65,6 +65,15 @@ def test_removing_ends_a_group():
     assert len(groups.of("abc")) == 1
 
 
+def test_a_group_follows_its_members():
+    groups = groups_of(each("abc", net("1")))
+    assert groups.of("a")[0].members == ("a", "b", "c")
+    groups.add("d", {net("1")})
+    assert groups.of("a")[0].members == ("a", "b", "c", "d")
+    groups.remove("b")
+    assert groups.of("a")[0].members == ("a", "c", "d")
+
+
 @given(st.dictionaries(st.sampled_from("abcdefg"), pairs))
 def test_equals_the_slow_obvious_twin(suspects):
     expected = set()

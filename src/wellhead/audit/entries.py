@@ -74,6 +74,8 @@ def records(directory: str | Path, start: int = 0) -> Iterator[tuple[int, Record
 
 def tail(directory: str | Path, n: int) -> list[tuple[int, Record]]:
     """The last n records, oldest first; at most the last two segments are read."""
-    last = max(count_segments(Path(directory)) - 1, 0)
-    grown = sum(chunk.count(b"\n") for chunk in chunks(segment_path(Path(directory), last))) if last or n else 0
-    return list(records(directory, max(last * SEGMENT + grown - n, (last - 1) * SEGMENT, 0)))
+    directory = Path(directory)
+    last = max(count_segments(directory) - 1, 0)
+    path = segment_path(directory, last)
+    end = last * SEGMENT + (sum(chunk.count(b"\n") for chunk in chunks(path)) if path.exists() else 0)
+    return list(records(directory, max(end - n, (last - 1) * SEGMENT, 0)))

@@ -87,14 +87,12 @@ class Log:
         Raises AuditError where the disk refuses; nothing of the refused part is stored then.
         """
         first = self.size
-        lines = _encode(records)
-        hashes = leaves(lines)
-        while len(hashes) > self._grove.room:
-            room = self._grove.room
-            head = b"".join(line + b"\n" for line in lines.split(b"\n", room)[:room])
-            self._write(head, hashes[:room])
-            lines, hashes = lines[len(head) :], hashes[room:]
-        self._write(lines, hashes)
+        lines, parts = _encode(records)
+        while len(parts) > (room := self._grove.room):
+            head = b"".join(part + b"\n" for part in parts[:room])
+            self._write(head, leaves(parts[:room]))
+            lines, parts = lines[len(head) :], parts[room:]
+        self._write(lines, leaves(parts))
         self._events += sum(1 for r in records if type(r) is Event)
         return first
 
@@ -176,14 +174,17 @@ class Log:
         self.anchored, self.anchor_error = self.sealed, ""
 
 
-def _encode(records: Sequence[Record]) -> bytes:
+def _encode(records: Sequence[Record]) -> tuple[bytes, list[bytes]]:
+    """The lines to store, whole and one by one."""
     try:
         lines = encode_lines(records)
-    except (ValueError, UnicodeError, OverflowError):
-        lines = b""
-    if lines and (len(lines) <= MAX_RECORD or max(map(len, lines.split(b"\n"))) <= MAX_RECORD):
-        return lines
-    return b"".join(_one(r) + b"\n" for r in records)
+        parts = lines.split(b"\n")[:-1]
+        if max(map(len, parts), default=0) <= MAX_RECORD:
+            return lines, parts
+    except (ValueError, OverflowError):
+        pass
+    parts = [_one(r) for r in records]
+    return b"".join(part + b"\n" for part in parts), parts
 
 
 def _one(record: Record) -> bytes:
@@ -191,7 +192,7 @@ def _one(record: Record) -> bytes:
     try:
         line = encode(record)
         reason = f"a record of {len(line)} bytes is over the limit of {MAX_RECORD}"
-    except (ValueError, UnicodeError, OverflowError) as e:
+    except (ValueError, OverflowError) as e:
         line, reason = b"", f"a record cannot be written as JSON: {type(e).__name__}"
     if 0 < len(line) <= MAX_RECORD:
         return line

@@ -85,7 +85,7 @@ def _hash_segment(directory: Path, number: int, grove: tiles.Grove) -> None:
     path = segment_path(directory, number)
     for chunk in chunks(path):
         before = grove.size
-        hashes = leaves(chunk)
+        hashes = leaves(chunk.split(b"\n")[:-1])
         if len(hashes) > grove.room:
             raise AuditError(f"expected at most {SEGMENT} lines in {path}, got more", _RESTORE)
         grove.extend(hashes)

@@ -130,7 +130,7 @@ def _walk(directory: Path, signed: Checkpoint | None, sizes: list[int]) -> _Walk
 
 
 def _take(directory: Path, grove: tiles.Grove, chunk: bytes, walk: _Walk, signed: int) -> None:
-    hashes = leaves(chunk)
+    hashes = leaves(chunk.split(b"\n")[:-1])
     before = grove.size
     if len(hashes) > grove.room:
         raise AuditError(f"expected at most {SEGMENT} lines in a segment, got more, from entry {before} on")

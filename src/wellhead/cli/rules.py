@@ -47,7 +47,8 @@ def _rules(arguments: argparse.Namespace) -> Rules:
     from wellhead.config import load
     from wellhead.detect.rules import Rules
 
-    files, disabled = list(arguments.files), ()
+    files = list(arguments.files)
+    disabled: tuple[str, ...] = ()
     if arguments.config:
         section = load(arguments.config).rules
         files, disabled = [*section.files, *files], section.disabled

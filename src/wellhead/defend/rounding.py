@@ -1,6 +1,7 @@
-"""Rounding that stays a probability vector: largest remainder, and ties go to the true top.
+"""Rounding that stays a probability vector: by largest remainder, since plainly rounded rows stop summing to 1.
 
-Plain rounding breaks both: rows stop summing to 1, and a class that was second can come first.
+Of two classes the better never gets fewer steps, because floor and remainder both keep the order and equals are served
+in theirs: so the best class stays among the best.
 """
 
 from __future__ import annotations
@@ -42,14 +43,4 @@ class Rounding(msgspec.Struct, frozen=True):
         gets = np.arange(scores.shape[1]) < missing
         units = np.zeros_like(whole)
         np.put_along_axis(units, order, gets.astype(np.float64), axis=1)
-        return np.asarray(_top_first(whole + units, scores) / steps)
-
-
-def _top_first(units: Scores, scores: Scores) -> Scores:
-    """Move one unit from the maximum to the true top where that came second."""
-    rows = np.arange(len(units))
-    top, best = scores.argmax(axis=1), units.argmax(axis=1)
-    behind = units[rows, top] < units[rows, best]
-    units[rows[behind], best[behind]] -= 1.0
-    units[rows[behind], top[behind]] += 1.0
-    return units
+        return np.asarray((whole + units) / steps)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import operator
+import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib import resources
@@ -116,8 +117,6 @@ def test(rule: Rule) -> list[Failure]:
 
 def parse(text: str, source: str) -> Rule:
     """The rule in one TOML text; raises ConfigError naming the source, the place and the remedy."""
-    import tomllib
-
     try:
         rule = msgspec.convert(tomllib.loads(text), Rule)
     except tomllib.TOMLDecodeError as e:

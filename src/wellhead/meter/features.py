@@ -49,7 +49,7 @@ def _pooled(images: Array) -> Array:
 
 def flatten(inputs: Inputs, kind: str) -> Array:
     """(n, f) float32: pooled pixels, columns, or hashed n-grams; numbers that are not finite become 0."""
-    if kind == "text":
+    if isinstance(inputs, list):
         return hashed(inputs, BUCKETS)
     numbers = np.nan_to_num(np.asarray(inputs, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     return (_pooled(numbers) if kind == "image" else numbers).reshape(len(numbers), -1).astype(np.float32)
@@ -78,7 +78,7 @@ class CodeMap(msgspec.Struct, frozen=True):
         return np.clip(np.rint(self.project(inputs) / self.step), -127, 127).astype(np.int8)
 
     def _check(self, inputs: Inputs) -> None:
-        came = "text" if not isinstance(inputs, np.ndarray) else tuple(inputs.shape[1:])
+        came = tuple(inputs.shape[1:]) if isinstance(inputs, np.ndarray) else "text"
         expected = "text" if self.kind == "text" else self.shape
         if came != expected:
             raise ProfileError(

@@ -12,7 +12,7 @@ from wellhead.core.errors import ProfileError
 from wellhead.core.event import Answer, ModelSpec
 from wellhead.meter.features import CodeMap, fit_code_map, fit_feature_map, kind_of
 from wellhead.meter.profile import Profile, Reference, majority
-from wellhead.meter.selfcheck import Learner, Sample, projected, real_points, readings, verdict
+from wellhead.meter.selfcheck import Learner, Sample, projected, readings, real_points, verdict
 
 LEAST = 20
 """Rows below which neither a feature map nor a reference set means anything."""
@@ -49,10 +49,11 @@ def _sample(inputs: Inputs, answers: Answer, spec: ModelSpec) -> Sample:
     if truth is None:
         raise ProfileError(f"expected the answers of a {spec.task}, got {answers.kind.name}", "set model.task")
     if len(truth) != len(inputs) or len(truth) < LEAST:
-        counts = f"{len(inputs)} inputs with {len(truth)} answers"
-        raise ProfileError(f"expected at least {LEAST} inputs, each with an answer, got {counts}", "give a larger sample")
-    scored = answers.scores is not None and not regressor and answers.kind.has_scores
-    return Sample(inputs, np.asarray(truth), probabilities(answers.scores) if scored and answers.scores is not None else None)
+        got = f"{len(inputs)} with {len(truth)} answers"
+        raise ProfileError(f"expected at least {LEAST} inputs, each with an answer, got {got}", "give a larger sample")
+    scores = answers.scores if answers.kind.has_scores and not regressor else None
+    kept: Array = np.asarray(truth, np.float64 if regressor else np.int64)
+    return Sample(inputs, kept, None if scores is None else probabilities(scores))
 
 
 def probabilities(scores: Scores) -> Scores:

@@ -107,7 +107,7 @@ def _targets(profile: Profile, truth: Array) -> Array:
     if profile.regressor:
         return np.nan_to_num(profile.standardise(truth))[:, None]
     k = max(profile.classes, int(truth.max(initial=-1)) + 1)
-    return (truth[:, None] == np.arange(k)).astype(np.float64)
+    return np.asarray(truth[:, None] == np.arange(k), np.float64)
 
 
 def _scores(profile: Profile, batch: Batch) -> Array | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -155,7 +156,7 @@ def _check(value: Any) -> Check:
     return Check(**{**value, "points": tuple(tuple(p) for p in value["points"])})
 
 
-_PARTS = {
+_PARTS: dict[str, Callable[[Any], Any]] = {
     "spec": _spec,
     "code_map": lambda v: CodeMap(**{**v, "shape": tuple(v["shape"])}),
     "feature_map": lambda v: FeatureMap(**v),

@@ -62,14 +62,12 @@ _WINDOWS = (("minute", 60), ("hour", 3600))
 
 
 def _near_boundary(batch: Batch) -> Array:
-    """(n,) bool: the two best classes were within BOUNDARY_GAP of each other."""
+    """(n,) bool: the two best classes were within BOUNDARY_GAP of each other; rows without scores are all zeros."""
     near = np.asarray(batch.confidence < BOUNDARY_CONFIDENCE)
     rows = np.flatnonzero(near)
     if rows.size and batch.scores.ndim == 2 and batch.scores.shape[1] >= 2:
         best = np.partition(batch.scores[rows], -2, axis=1)[:, -2:]
-        served = best[:, 1] > 0
-        gap = np.diff(np.exp(log_scores(best)), axis=1)[:, 0]
-        near[rows] = ~served | (gap < BOUNDARY_GAP)
+        near[rows] = np.diff(np.exp(log_scores(best)), axis=1)[:, 0] < BOUNDARY_GAP
     return near
 
 
@@ -126,7 +124,7 @@ def fold(state: Array, inverse: Array, batch: Batch) -> Array:
         return np.bincount(inverse[mask], minlength=size).astype(np.uint32)
 
     # A clock may be absurd; the buckets must still be numbers.
-    time_s = np.clip(np.nan_to_num(batch.time_s), 0.0, _LARGEST_S)
+    time_s = np.fmin(np.fmax(batch.time_s, 0.0), _LARGEST_S)
     order = np.lexsort((time_s, inverse))
     owner, ordered = inverse[order], time_s[order]
     _gaps(state, owner, ordered)

@@ -51,9 +51,7 @@ class Reservoir(msgspec.Struct, frozen=True, kw_only=True):
             truth, keys = np.concatenate([self.truth, truth]), np.concatenate([self.keys, keys])
             owners = np.concatenate([self.owners, owners])
         kept = self._kept(codes, owners, keys)
-        return msgspec.structs.replace(
-            self, codes=codes[kept], truth=truth[kept], owners=owners[kept], keys=keys[kept]
-        )
+        return msgspec.structs.replace(self, codes=codes[kept], truth=truth[kept], owners=owners[kept], keys=keys[kept])
 
     def _kept(self, codes: Codes, owners: Array, keys: Array) -> Array:
         """Rows to keep: distinct codes, at most `bound` an owner, at most `capacity`, largest keys first."""

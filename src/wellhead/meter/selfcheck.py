@@ -9,7 +9,7 @@ import numpy as np
 
 from wellhead.core.arrays import Array, Inputs, Scores
 from wellhead.core.codec import quantise
-from wellhead.meter.ledger import Ledger, from_answers
+from wellhead.meter.ledger import from_answers
 from wellhead.meter.profile import Check, Profile
 from wellhead.meter.reading import read
 
@@ -44,8 +44,8 @@ class Sample(NamedTuple):
 
     def take(self, rows: Array) -> Sample:
         """The sample of these rows."""
-        texts = isinstance(self.inputs, list)
-        inputs: Inputs = [self.inputs[i] for i in rows] if texts else self.inputs[rows]  # type: ignore[call-overload]
+        of = self.inputs
+        inputs: Inputs = [of[i] for i in rows] if isinstance(of, list) else of[rows]
         return Sample(inputs, self.truth[rows], None if self.scores is None else self.scores[rows])
 
 
@@ -113,15 +113,15 @@ def verdict(real: Points, own: Points) -> Check:
 
 
 def projected(points: Points, rows: int, floor: float) -> float:
-    """Attainable replication: the power law through (n, 1 - replication), at ten times `rows`; never below the best seen.
+    """Attainable replication: the power law through (n, 1 - replication), at ten times `rows`, or the best seen.
 
     Learning curves are power laws over this range (Hestness et al. 2017); the exponent is kept within 0..0.7.
     """
     best: dict[int, float] = {}
     for (_, n), share in points.items():
         best[n] = max(best.get(n, 0.0), share)
-    n, missing = np.log(list(best)), np.log(np.maximum(1.0 - np.array(list(best.values())), 5e-3))
-    slope = float(np.polyfit(n, missing, 1)[0]) if len(best) > 1 else 0.0
-    reach = float(np.clip(slope, -0.7, 0.0)) * (np.log(rows * FAR) - n.max())
-    seen = max(best.values())
-    return float(max(1.0 - np.exp(missing[n.argmax()] + reach), seen, floor + 0.01))
+    logs, missing = np.log(list(best)), np.log(np.maximum(1.0 - np.array(list(best.values())), 5e-3))
+    slope = float(np.polyfit(logs, missing, 1)[0]) if len(best) > 1 else 0.0
+    reach = float(np.clip(slope, -0.7, 0.0)) * (np.log(rows * FAR) - logs.max())
+    projection = 1.0 - float(np.exp(missing[logs.argmax()] + reach))
+    return max(projection, *best.values(), floor + 0.01)

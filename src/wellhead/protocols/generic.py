@@ -159,7 +159,9 @@ class Generic:
     def write_reply(self, answer: Answer, query: Query, spec: ModelSpec) -> bytes:
         """The body of a model server's answer, with what the pointers have a place for."""
         tree: Any = None
-        parts = {"scores": answer.scores, "labels": answer.top1, "values": answer.values}
+        scores = None if query.asked is Exposure.LABEL else answer.scores
+        served = scores is not None and "scores" in self.outputs
+        parts = {"scores": scores, "labels": answer.labels if served else answer.top1, "values": answer.values}
         for part, path in self.outputs.items():
             array = parts[part]
             if array is not None:

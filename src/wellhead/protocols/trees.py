@@ -164,7 +164,10 @@ def rows_in(inputs: Inputs) -> list[Any]:
 
 def csv_table(body: bytes, header: bool) -> Inputs:
     """The rows of CSV text; columns with a cell that is no number are texts. Raises ProtocolError for ragged rows."""
-    lines = [line for line in csv.reader(io.StringIO(body.decode("utf-8")), strict=True) if line]
+    try:
+        lines = [line for line in csv.reader(io.StringIO(body.decode("utf-8")), strict=True) if line]
+    except csv.Error as e:
+        raise ProtocolError(f"expected CSV, got: {e}") from e
     names = lines.pop(0) if header and lines else [str(i) for i in range(len(lines[0]) if lines else 0)]
     if not lines or any(len(line) != len(names) for line in lines):
         raise ProtocolError(f"expected at least one row of {len(names) or 'some'} cells each, got none or ragged rows")

@@ -7,6 +7,8 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from wellhead.audit.entries import records
 from wellhead.audit.log import Log
 from wellhead.config import Config
@@ -68,6 +70,7 @@ def assemble(config: Config, clock: Callable[[], float]) -> Worker:
     log = Log.open(folder, config.audit.origin, config.audit.key, now_us, anchor=config.audit.anchor)
     policy = compile_policy(config)
     history = History(folder / "history")
+    history.catch_up(records(folder, history.size))
     limit = Replication(config.valve.max_drawn, config.valve.max_drawn_group)
     observer = Observer(policy, Sketches(), rules_of(config), limit, history.rows_of)
     gate = Gate(policy, Pipeline(), key)
@@ -101,7 +104,8 @@ def restore(worker: Worker, folder: Path) -> None:
     for _, record in records(folder):
         if isinstance(record, Event):
             if record.status == 200 and record.given > 0:
-                waiting.append(record)
+                # sketches and rules need no codes, and those of an older profile have another width
+                waiting.append(msgspec.structs.replace(record, codes=""))
             if len(waiting) >= _REPLAY:
                 fold()
         elif isinstance(record, Finding):

@@ -107,6 +107,7 @@ class Worker:
             self._thread.join()
         while self.turn():
             pass
+        self.books.history.close()
         self.books.log.close(self._now_us())
 
     def _run(self) -> None:
@@ -170,8 +171,7 @@ class Worker:
             made = self.books.recorder.events(x, code, profile.id if profile else "")
             self.fitting.see(x, made, code)
             events += made
-        self.books.log.append(events)
-        self.books.history.append(events)
+        self.books.history.append(events, self.books.log.append(events))
         return events
 
     def _settle(self, metered: list[tuple[str, int]]) -> None:
@@ -183,8 +183,7 @@ class Worker:
         profile, coded = self.fitting.take()
         self.books.save(profile)
         records: list[Record] = [mark(profile, self._now_us()), *coded]
-        self.books.log.append(records)
-        self.books.history.append(records)
+        self.books.history.append(records, self.books.log.append(records))
         self.perform(self.observer.fitted(profile, self.clock()))
 
     def perform(self, actions: Sequence[Action]) -> None:

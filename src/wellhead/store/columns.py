@@ -28,7 +28,11 @@ def connect() -> duckdb.DuckDBPyConnection:
         import duckdb
     except ModuleNotFoundError as e:
         raise MissingExtra("history needs duckdb", "pip install 'wellhead[serve]'") from e
-    settings: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "threads": 1,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
     return duckdb.connect(":memory:", config=settings)
 
 

@@ -1,0 +1,98 @@
+import stat
+
+import numpy as np
+import pytest
+from serving import NOW, WIDTH, exchange
+
+from wellhead.audit.entries import records
+from wellhead.core.errors import ConfigError, ProfileError
+from wellhead.core.event import Gap
+from wellhead.meter.reading import read
+from wellhead.serve.assemble import assemble, rules_of, secret
+
+RNG = np.random.default_rng(6)
+
+
+def steal(worker, turns=20):
+    for i in range(turns):
+        worker.put(exchange("thief", RNG.normal(size=(32, WIDTH)), f"r{i}", address="192.0.2.7"))
+        worker.turn()
+
+
+def test_a_restart_remembers_who_drew_what_and_who_is_closed(place, clock):
+    place.fit()
+    worker = assemble(place.config(), clock)
+    steal(worker)
+    before = worker.observer
+    ledger = before.meter.ledger(("thief",), clock())
+    view = before.sketches.view("thief")
+    worker.stop()
+    clock.now_s += 5
+    again = assemble(place.config(), clock)
+    after = again.observer
+    assert after.rows == before.rows
+    assert after.findings == before.findings
+    assert after.hits.keys() == before.hits.keys()
+    assert after.sketches.view("thief") == view
+    restored = after.meter.ledger(("thief",), clock())
+    assert restored.rows == ledger.rows
+    assert np.allclose(restored.total.A, ledger.total.A)
+    assert read(restored, after.meter.profile).replication == read(ledger, after.meter.profile).replication
+    assert again.gate.decision("thief", clock()) is not None
+    new = exchange("thief", RNG.normal(size=(1, WIDTH)), "x")
+    assert again.gate.admit(new.caller, new.query, clock()).status == 429
+    again.stop()
+
+
+def test_a_decision_that_has_expired_is_not_taken_up(place, clock):
+    place.fit()
+    worker = assemble(place.config("[valve]\nclosed_for_s = 60"), clock)
+    steal(worker)
+    worker.stop()
+    clock.now_s += 61
+    again = assemble(place.config("[valve]\nclosed_for_s = 60\nmax_drawn = 1.0"), clock)
+    assert again.gate.decision("thief", clock()) is None
+    again.stop()
+
+
+def test_a_crash_leaves_a_gap_that_counts_what_was_lost(place, clock):
+    worker = assemble(place.config(), clock)
+    worker.put(exchange("ann", np.ones(WIDTH), "a"))
+    worker.turn()
+    worker.put(exchange("ann", np.ones(WIDTH), "b"))
+    worker.put(exchange("ann", np.ones(WIDTH), "c"))
+    worker.books.log.abandon()
+    again = assemble(place.config(), clock)
+    again.stop()
+    gaps = [r for _, r in records(place.folder / "log") if isinstance(r, Gap)]
+    assert [g.events for g in gaps] == [2]
+
+
+def test_a_profile_of_another_model_is_refused(place, clock):
+    place.fit()
+    config = place.config()
+    import msgspec
+
+    other = msgspec.structs.replace(config, model=msgspec.structs.replace(config.model, name="other"))
+    with pytest.raises(ProfileError, match="`other`, got one of `m`"):
+        assemble(other, clock)
+
+
+def test_secrets_are_private_and_stay(tmp_path):
+    path = tmp_path / "fingerprint.key"
+    assert secret(path) == secret(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.write_bytes(b"short")
+    with pytest.raises(ConfigError, match="got 5"):
+        secret(path)
+
+
+def test_a_missing_rule_file_is_named(place):
+    with pytest.raises(ConfigError, match=r"nowhere\.toml"):
+        rules_of(place.config('[rules]\nfiles = ["nowhere.toml"]'))
+
+
+def test_time_is_an_argument(place, clock):
+    worker = assemble(place.config(), clock)
+    worker.stop()
+    assert next(iter(records(place.folder / "log")))[1].time_us == int(NOW * 1e6)

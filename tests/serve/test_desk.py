@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+from serving import WIDTH, exchange
+
+from wellhead.core.errors import ConfigError
+from wellhead.serve.assemble import assemble
+from wellhead.serve.desk import Desk
+from wellhead.serve.status import Ask
+
+RNG = np.random.default_rng(8)
+
+
+@pytest.fixture
+def desk(place, clock):
+    place.fit()
+    worker = assemble(place.config(), clock)
+    for i in range(20):
+        worker.put(exchange("thief", RNG.normal(size=(32, WIDTH)), f"r{i}"))
+        worker.put(exchange("ann", np.ones(WIDTH), f"a{i}"))
+        worker.turn()
+    yield Desk(worker, "m", 0)
+    worker.stop()
+
+
+def test_status_shows_the_strongest_first(desk):
+    status = desk.answer(Ask(ask="status")).status
+    assert [s.principal for s in status.standings] == ["thief", "ann"]
+    assert status.standings[0].stance == "throttle"
+    assert 0.8 < status.standings[0].replication <= 1.0
+    assert status.standings[1].replication == -1.0
+    assert (status.requests, status.rows, status.principals, status.findings) == (40, 660, 2, 1)
+    assert len(desk.answer(Ask(ask="status", top=1)).status.standings) == 1
+
+
+def test_explain_says_why(desk):
+    said = desk.answer(Ask(ask="explain", principal="thief")).explanation
+    assert any("unique_ratio" in s for s in said.signals)
+    assert "Model extraction suspected" in said.findings[0]
+    assert said.standing.reason.startswith("with the")
+    assert desk.answer(Ask(ask="explain", principal="ann")).explanation.signals == ()
+
+
+def test_explain_of_a_stranger_says_where_to_look(desk):
+    with pytest.raises(ConfigError, match="wellhead status"):
+        desk.answer(Ask(ask="explain", principal="nobody"))
+
+
+def test_an_operator_decides_and_lifts(desk):
+    desk.answer(Ask(ask="decide", principal="ann", stance="block", reason="asked to", hours=1))
+    rows = {d.principal: d for d in desk.answer(Ask(ask="decisions")).decisions}
+    assert (rows["ann"].stance, rows["ann"].origin, rows["ann"].reason) == ("block", "operator", "asked to")
+    assert rows["thief"].origin == "replication"
+    desk.answer(Ask(ask="lift", principal="thief"))
+    assert {d.principal for d in desk.answer(Ask(ask="decisions")).decisions} == {"ann"}
+
+
+def test_a_lifted_valve_does_not_close_again_by_itself(desk):
+    desk.answer(Ask(ask="lift", principal="thief"))
+    worker = desk._worker
+    for i in range(30):
+        worker.put(exchange("thief", RNG.normal(size=(32, WIDTH)), f"again{i}"))
+        worker.turn()
+    assert worker.gate.decisions == {}
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        Ask(ask="dance"),
+        Ask(ask="lift", principal="ann"),
+        Ask(ask="decide", principal="ann", stance="hug", hours=1),
+        Ask(ask="decide", principal="ann", stance="block", hours=0),
+        Ask(ask="decide", principal="ann", stance="block", hours=10**6),
+    ],
+)
+def test_orders_that_make_no_sense_are_refused(desk, ask):
+    with pytest.raises(ConfigError):
+        desk.answer(ask)
