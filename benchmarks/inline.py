@@ -16,7 +16,7 @@ from benchmarks.results import Figure, write
 from benchmarks.stacks import Stacks
 
 SEED, ROUNDS = 20, 3
-BUSY, BUSY_S, ALONE_S, LITELLM_S = 32, 2.0, 1.0, 4.0
+BUSY, BUSY_S, ALONE_S, LITELLM_S = 32, 2, 1, 4
 ROUNDED = 3
 """Decimals of the fully shaped answers."""
 
@@ -79,7 +79,7 @@ def run(wrk: Path) -> dict[str, list[Round]]:
         stacks = Stacks(Path(home), SEED)
         stands = start(stacks, up)
         for stand in stands.values():
-            fire(wrk, stand.aim, 4, 1.0)
+            fire(wrk, stand.aim, 4, 1)
             if stand.settles:
                 stacks.drained(stand.settles)
         for number in range(1, ROUNDS + 1):

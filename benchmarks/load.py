@@ -136,13 +136,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 _started = 0
 
 
-def fire(wrk: Path, aim: Aim, connections: int, seconds: float) -> Load:
+def fire(wrk: Path, aim: Aim, connections: int, seconds: int) -> Load:
     """Load for some seconds; raises RuntimeError where a request failed: a refusal is cheap and would flatter."""
     global _started  # noqa: PLW0603 - every run starts where no number was used before
     _started += 400_000
     done = subprocess.run(
         [
-            *(wrk, "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "20s", "-s", LUA, aim.url),
+            *(wrk, "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", "-s", LUA, aim.url),
             *("--", aim.keys, aim.bodies, aim.header, str(_started)),
         ],
         capture_output=True,

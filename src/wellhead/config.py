@@ -6,155 +6,159 @@ import difflib
 import os
 import re
 import tomllib
+import types
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
+from msgspec import Meta
 
 from wellhead.core.errors import ConfigError
 from wellhead.core.exposure import Exposure
+
+_PREFIX = "WELLHEAD__"
+
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+Seconds = Annotated[float, Meta(gt=0.0, le=31_536_000.0)]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+ExposureWord = Literal["label", "top_k", "probabilities", "logits"]
+Attribute = Literal["organisation", "network", "agent", "created_day", "plan"]
+_SHARED: tuple[Attribute, ...] = ("organisation", "network", "agent", "created_day")
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pass
 
 
-class Listen(_Section):
+class Listen(_Section, frozen=True, kw_only=True):
     """Where the proxy listens."""
 
-    host: str = "127.0.0.1"
-    port: int = 8787
+    host: Annotated[str, "Address to listen on; 0.0.0.0 is every network."] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535), "TCP port; 0 takes a free one."] = 8787
 
 
-class Upstream(_Section):
-    """The model server behind the proxy; times in seconds."""
+class Upstream(_Section, frozen=True, kw_only=True):
+    """The model server behind the proxy."""
 
-    url: str = "http://127.0.0.1:8000"
-    connect_timeout_s: float = 2.0
-    read_timeout_s: float = 30.0
-    max_answer_bytes: int = 16_777_216
-    max_idle_connections: int = 256
-
-
-class Pointers(_Section):
-    """The generic protocol: JSON pointers (RFC 6901) into the request and the answer; empty means absent."""
-
-    path: str = ""
-    inputs: str = ""
-    scores: str = ""
-    labels: str = ""
-    values: str = ""
+    url: Annotated[str, "Scheme, host and port of the model server."] = "http://127.0.0.1:8000"
+    connect_timeout_s: Annotated[Seconds, "Seconds to wait for a connection."] = 2.0
+    read_timeout_s: Annotated[Seconds, "Seconds to wait for an answer."] = 30.0
+    max_answer_bytes: Annotated[Count, "Longest answer that is read; a longer one is a 502."] = 16_777_216
+    max_idle_connections: Annotated[Count, "Connections kept open between requests."] = 256
 
 
-class Model(_Section):
-    """The guarded model. task: classifier or regressor. protocol: a name from docs/protocols."""
+class Pointers(_Section, frozen=True, kw_only=True):
+    """For `protocol = "generic"`: JSON pointers (RFC 6901) into the request and the answer; empty means absent."""
 
-    name: str = "model"
-    task: str = "classifier"
-    protocol: str = "open_inference"
-    classes: tuple[str, ...] = ()
-    profile: str = ""
-    reference: str = ""
+    path: Annotated[str, "Path of the inference call, such as /predict."] = ""
+    inputs: Annotated[str, "Where the request holds its rows."] = ""
+    scores: Annotated[str, "Where the answer holds one score for each class."] = ""
+    labels: Annotated[str, "Where the answer holds class names or indices."] = ""
+    values: Annotated[str, "Where the answer holds a regressor's numbers."] = ""
+
+
+class Model(_Section, frozen=True, kw_only=True):
+    """The guarded model."""
+
+    name: Annotated[str, "Its name, in the log and on the profile."] = "model"
+    task: Annotated[Literal["classifier", "regressor"], "What it answers with."] = "classifier"
+    protocol: Annotated[str, "The API family it speaks: a page of docs/protocols."] = "open_inference"
+    classes: Annotated[tuple[str, ...], "Class names in score order; empty for indices."] = ()
+    profile: Annotated[str, "Profile file; empty is profile.wellhead beside the log."] = ""
+    reference: Annotated[str, "Inputs (.npy, .csv, .txt) to fit a profile on."] = ""
     pointers: Pointers = Pointers()
 
 
-class Identity(_Section):
-    """How a caller is recognised, besides Wellhead's own keys.
+class Identity(_Section, frozen=True, kw_only=True):
+    """How a caller is recognised, besides Wellhead's own keys."""
 
-    header: identity asserted by a declared edge.  certificate_header: client certificate subject, likewise.
-    bearer: use the hash of a bearer token as principal.  trusted_proxies: networks whose X-Forwarded-For,
-    identity and certificate headers are believed.  jwks: file with the keys that sign JWTs.
-    """
-
-    header: str = ""
-    certificate_header: str = ""
-    bearer: bool = False
-    trusted_proxies: tuple[str, ...] = ()
-    jwks: str = ""
-    jwt_audience: str = ""
-    jwt_issuer: str = ""
+    header: Annotated[str, "Header in which a trusted proxy names the caller."] = ""
+    certificate_header: Annotated[str, "Header in which a trusted proxy gives the client certificate's subject."] = ""
+    bearer: Annotated[bool, "Use the keyed hash of a bearer token as principal."] = False
+    trusted_proxies: Annotated[tuple[str, ...], "Networks whose forwarded and identity headers are believed."] = ()
+    jwks: Annotated[str, "File with the keys (JWKS) that sign JWTs."] = ""
+    jwt_audience: Annotated[str, "Audience that a JWT must name."] = ""
+    jwt_issuer: Annotated[str, "Issuer that a JWT must name."] = ""
 
 
-class Access(_Section):
-    """Wellhead's own keys. unauthenticated: refuse, or pool (all of it is one principal)."""
+class Access(_Section, frozen=True, kw_only=True):
+    """Wellhead's own keys, and those who bring none."""
 
-    keys: str = "wellhead-keys.json"
-    unauthenticated: str = "refuse"
+    keys: Annotated[str, "File with the hashed keys; `wellhead keys add` makes one."] = "wellhead-keys.json"
+    unauthenticated: Annotated[Literal["refuse", "pool"], "Without a key: a 401, or all of it is one principal."] = (
+        "refuse"
+    )
 
 
-class Limits(_Section):
+class Limits(_Section, frozen=True, kw_only=True):
     """All in rows: a batch of 256 is 256. 0 means no limit."""
 
-    rows_per_minute: int = 600
-    burst_rows: int = 600
-    rows_per_day: int = 20_000
-    global_rows_per_minute: int = 0
-    max_rows: int = 256
-    max_unread_rows: int = 1024
-    max_body_bytes: int = 10_485_760
+    rows_per_minute: Annotated[Count, "Sustained rate of one principal."] = 600
+    burst_rows: Annotated[Count, "Rows at once; 0 is one minute's worth."] = 600
+    rows_per_day: Annotated[Count, "Rows of one principal in a day (UTC)."] = 20_000
+    global_rows_per_minute: Annotated[Count, "Sustained rate of all principals together."] = 0
+    max_rows: Annotated[Count, "Rows in one request."] = 256
+    max_unread_rows: Annotated[Count, "Rows of one principal admitted and not yet metered."] = 1024
+    max_body_bytes: Annotated[Count, "Bytes of a request's body."] = 10_485_760
 
 
-class Exposed(_Section):
-    """The most that an answer may give away. decimals: -1 keeps the model's own. top_k: used by exposure top_k."""
+class Exposed(_Section, frozen=True, kw_only=True):
+    """The most that an answer may give away."""
 
-    exposure: str = "probabilities"
-    decimals: int = -1
-    top_k: int = 3
+    exposure: Annotated[ExposureWord, "The richest kind of answer that leaves."] = "probabilities"
+    decimals: Annotated[int, Meta(ge=-1, le=17), "Decimals of each number; -1 keeps the model's own."] = -1
+    top_k: Annotated[int, Meta(ge=1), "Classes left by exposure `top_k`."] = 3
 
 
-class Plan(_Section):
-    """What one plan changes; unset values are those of the whole."""
+class Plan(_Section, frozen=True, kw_only=True):
+    """What one plan changes. NAME is the plan of a key; keys that are not set are those of the whole."""
 
     limits: Limits | None = None
     exposure: Exposed | None = None
-    max_drawn: float | None = None
+    max_drawn: Annotated[Share | None, "Replaces `valve.max_drawn`."] = None
 
 
-class Valve(_Section):
-    """When new inputs are throttled.
+class Valve(_Section, frozen=True, kw_only=True):
+    """When new inputs are throttled: drawn is the share of the way from guessing to the attainable clone."""
 
-    max_drawn: share (0..1) of the way from guessing to the attainable clone that one principal may draw.
-    max_drawn_group: the same for principals that share an attribute and each have a rule hit of their own.
-    window_days: ledgers of these days are summed.  closed_for_s: seconds until the throttle expires.
-    """
-
-    max_drawn: float = 0.8
-    max_drawn_group: float = 0.8
-    window_days: int = 30
-    closed_for_s: float = 86_400.0
-    share: tuple[str, ...] = ("organisation", "network", "agent", "created_day")
-    allow: tuple[str, ...] = ()
+    max_drawn: Annotated[Share, "The most that one principal may draw, 0 to 1."] = 0.8
+    max_drawn_group: Annotated[Share, "The same for principals that share an attribute and each hit a rule."] = 0.7
+    window_days: Annotated[int, Meta(ge=1, le=3660), "Ledgers of these days are summed."] = 30
+    closed_for_s: Annotated[Seconds, "Seconds until the throttle expires."] = 86_400.0
+    share: Annotated[tuple[Attribute, ...], "What ties principals together."] = _SHARED
+    allow: Annotated[tuple[str, ...], "Principals that are metered and never throttled."] = ()
 
 
-class Rules(_Section):
-    """Data-only rules. files: more of them, TOML, beside the shipped ones."""
+class Rules(_Section, frozen=True, kw_only=True):
+    """Data-only detection rules."""
 
-    files: tuple[str, ...] = ()
-    disabled: tuple[str, ...] = ()
-
-
-class Paths(_Section):
-    """Paths that are no inference call. allow: exact paths that pass through unread (health, metadata)."""
-
-    allow: tuple[str, ...] = ()
-    unreadable: str = "closed"
+    files: Annotated[tuple[str, ...], "More rule files (TOML), beside the shipped ones."] = ()
+    disabled: Annotated[tuple[str, ...], "Names of rules that are switched off."] = ()
 
 
-class Audit(_Section):
-    """The log. origin: the log's name in checkpoints.  anchor: a file outside this host's control, if any."""
+class Paths(_Section, frozen=True, kw_only=True):
+    """Paths that are no inference call."""
 
-    directory: str = "wellhead-log"
-    origin: str = "wellhead.invalid/log"
-    key: str = "wellhead-log.key"
-    anchor: str = ""
-    checkpoint_every_s: float = 1.0
-    keep_inputs: bool = False
+    allow: Annotated[tuple[str, ...], "Exact paths that pass unread: health, metadata."] = ()
+    unreadable: Annotated[Literal["closed", "open"], "Calls of no known kind: refused, or passed unread."] = "closed"
 
 
-class Config(_Section):
-    """The whole file. mode: observe (logs what it would have done) or enforce."""
+class Audit(_Section, frozen=True, kw_only=True):
+    """The log, and what is kept in it."""
 
-    mode: str = "observe"
+    directory: Annotated[str, "Where the log, history and state lie."] = "wellhead-log"
+    origin: Annotated[str, "The log's name in its signed checkpoints."] = "wellhead.invalid/log"
+    key: Annotated[str, "File with the key that signs checkpoints; made where absent."] = "wellhead-log.key"
+    anchor: Annotated[str, "File outside this host's control that gets every checkpoint."] = ""
+    checkpoint_every_s: Annotated[Seconds, "Seconds between checkpoints."] = 1.0
+    keep_inputs: Annotated[bool, "Keep the inputs themselves, not only their codes."] = False
+
+
+class Config(_Section, frozen=True, kw_only=True):
+    """What holds for the whole gate."""
+
+    mode: Annotated[Literal["observe", "enforce"], "Note in the log what would have been done, or do it."] = "observe"
     listen: Listen = Listen()
     upstream: Upstream = Upstream()
     model: Model = Model()
@@ -169,78 +173,111 @@ class Config(_Section):
     audit: Audit = Audit()
 
 
-_WORDS: dict[str, tuple[str, ...]] = {
-    "mode": ("observe", "enforce"),
-    "model.task": ("classifier", "regressor"),
-    "access.unauthenticated": ("refuse", "pool"),
-    "paths.unreadable": ("closed", "open"),
-    "exposure.exposure": ("label", "top_k", "probabilities", "logits"),
-}
+def meanings(section: type[msgspec.Struct]) -> dict[str, str]:
+    """What each key of a section means; empty for keys that are tables."""
+    hints = get_type_hints(section, include_extras=True).items()
+    return {key: "".join(m for m in getattr(hint, "__metadata__", ()) if isinstance(m, str)) for key, hint in hints}
 
 
-def _did_you_mean(word: str, known: list[str]) -> str:
+def _below(hint: Any, key: str) -> Any:
+    """The type of a key in a table, or of an item in a list; None where there is no such key."""
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        below = get_type_hints(hint).get(key)
+        return get_args(below)[0] if isinstance(below, types.UnionType) else below
+    arguments = get_args(hint)
+    return arguments[get_origin(hint) is dict] if get_origin(hint) in (dict, tuple) else None
+
+
+def _did_you_mean(word: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(word, known, n=1)
     return f"did you mean `{near[0]}`?" if near else f"known: {', '.join(known)}"
 
 
-def _fields_at(path: str) -> list[str]:
-    """Field names of the section that a msgspec error path such as `$.limits` points at."""
-    section: Any = Config()
-    for part in re.findall(r"\.(\w+)", path):
-        section = getattr(section, part, Plan())
-        section = Limits() if section is None else section
-    return list(getattr(section, "__struct_fields__", ()))
+def _unknown(tree: Any, hint: Any, path: str = "$") -> Iterator[str]:
+    """What is wrong with each key that the file should not hold."""
+    for key, value in tree.items() if isinstance(tree, dict) else ():
+        below = _below(hint, key)
+        if below is None and hasattr(hint, "__struct_fields__"):
+            yield f"unknown key `{key}` at `{path}`, {_did_you_mean(key, hint.__struct_fields__)}"
+        elif below is not None:
+            yield from _unknown(value, below, f"{path}.{key}")
 
 
 def _explain(error: msgspec.ValidationError) -> ConfigError:
-    text = str(error)
-    unknown = re.search(r"unknown field `(\w+)`(?: - at `([^`]+)`)?", text)
-    if unknown is None:
-        return ConfigError(text)
-    return ConfigError(text, _did_you_mean(unknown[1], _fields_at(unknown[2] or "$")))
+    """A type or range error in the words of the file."""
+    text, _, path = str(error).partition(" - at ")
+    wrong = re.fullmatch(r"Invalid enum value '(.*)'", text)
+    if wrong is None:
+        return ConfigError(f"{text[0].lower()}{text[1:]} at {path}")
+    hint: Any = Config
+    for key in re.findall(r"\.(\w+)|\[", path):
+        hint = _below(hint, key)
+    words = get_args(hint)
+    return ConfigError(
+        f"expected one of {', '.join(words)} at {path}, got `{wrong[1]}`", _did_you_mean(wrong[1], words)
+    )
 
 
-def _check_words(config: Config) -> None:
-    for path, words in _WORDS.items():
-        value: Any = config
-        for part in path.split("."):
-            value = getattr(value, part)
-        if value not in words:
-            raise ConfigError(
-                f"expected one of {', '.join(words)} at `$.{path}`, got `{value}`",
-                _did_you_mean(str(value), list(words)),
-            )
+def _place(tree: dict[str, Any], name: str) -> tuple[dict[str, Any], str, Any]:
+    """The table of the tree, the key and its type that a variable such as WELLHEAD__LISTEN__PORT stands for."""
+    *sections, key = name.removeprefix(_PREFIX).lower().split("__")
+    hint: Any = Config
+    for section in (*sections, key):
+        known = getattr(hint, "__struct_fields__", ())
+        hint = _below(hint, section)
+        if hint is None:
+            raise ConfigError(f"{name}: unknown key `{section}`", _did_you_mean(section, known) if known else "")
+    for section in sections:
+        tree = tree.setdefault(section, {})
+        if not isinstance(tree, dict):
+            raise ConfigError(f"{name}: expected a table `{section}` in the file, got `{type(tree).__name__}`")
+    return tree, key, hint
 
 
-def _overlay(tree: dict[str, Any], environ: dict[str, str]) -> dict[str, Any]:
-    """Put WELLHEAD__SECTION__KEY values of the environment over the file's: for secrets and deployment."""
-    for name, value in environ.items():
-        if not name.startswith("WELLHEAD__"):
-            continue
-        *sections, key = name.removeprefix("WELLHEAD__").lower().split("__")
-        place = tree
-        for section in sections:
-            place = place.setdefault(section, {})
-        place[key] = value
-    return tree
+def _overlay(tree: dict[str, Any], environ: Mapping[str, str]) -> None:
+    """Put WELLHEAD__SECTION__KEY values of the environment over the file's; lists are split at commas."""
+    for name, text in environ.items():
+        if name.startswith(_PREFIX):
+            table, key, hint = _place(tree, name)
+            value = [part.strip() for part in text.split(",") if part.strip()] if get_origin(hint) is tuple else text
+            try:
+                # only here may text become a number: in the file a quoted number is a mistake
+                table[key] = msgspec.to_builtins(msgspec.convert(value, hint, strict=False))
+            except msgspec.ValidationError as e:
+                raise ConfigError(f"{name}: {str(e)[0].lower()}{str(e)[1:]}") from e
 
 
-def parse(text: str, environ: dict[str, str] | None = None) -> Config:
-    """A Config from TOML text; raises ConfigError with the path of what is wrong."""
+def _inherit(tree: dict[str, Any]) -> None:
+    """Keys that a plan's limits or exposure leave out are those of the whole."""
+    plans = tree.get("plans")
+    for plan in plans.values() if isinstance(plans, dict) else ():
+        for word in ("limits", "exposure"):
+            if isinstance(plan, dict) and isinstance(plan.get(word), dict) and isinstance(tree.get(word), dict):
+                plan[word] = tree[word] | plan[word]
+
+
+def parse(text: str, environ: Mapping[str, str] | None = None) -> Config:
+    """A Config from TOML text; raises ConfigError with the path of what is wrong.
+
+    environ: variables that begin with WELLHEAD__ stand over the text's values.
+    """
     try:
         tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as e:
+    except (tomllib.TOMLDecodeError, RecursionError) as e:
         raise ConfigError(f"expected TOML, got a syntax error: {e}") from e
+    _overlay(tree, environ or {})
+    unknown = list(_unknown(tree, Config))
+    if unknown:
+        raise ConfigError("; ".join(unknown))
+    _inherit(tree)
     try:
-        config = msgspec.convert(_overlay(tree, environ or {}), Config, strict=not environ)
+        return msgspec.convert(tree, Config)
     except msgspec.ValidationError as e:
         raise _explain(e) from e
-    _check_words(config)
-    return config
 
 
 def load(path: str | os.PathLike[str]) -> Config:
-    """A Config from a file; raises ConfigError naming the file."""
+    """A Config from a file and the environment; raises ConfigError naming the file."""
     file = Path(path)
     try:
         text = file.read_text(encoding="utf-8")
@@ -248,8 +285,10 @@ def load(path: str | os.PathLike[str]) -> Config:
         raise ConfigError(
             f"expected a config file at {file}, got: {e.strerror}", "write one with `wellhead init`"
         ) from e
+    except UnicodeDecodeError as e:
+        raise ConfigError(f"{file}: expected UTF-8, got byte {e.object[e.start]:#x} at {e.start}") from e
     try:
-        return parse(text, {k: v for k, v in os.environ.items() if k.startswith("WELLHEAD__")})
+        return parse(text, os.environ)
     except ConfigError as e:
         raise ConfigError(f"{file}: {e}") from e
 

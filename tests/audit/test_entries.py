@@ -1,4 +1,5 @@
 import typing
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wellhead.audit.entries import chunks, count_segments, lines, records, tail
+from wellhead.audit.merkle import Tree, leaf
 from wellhead.core.codec import Record, decode, decode_lines, encode, encode_lines
 from wellhead.core.errors import AuditError
 from wellhead.core.event import Event
@@ -95,3 +97,16 @@ def test_an_event_of_a_later_schema_can_still_be_read():
         decode(encode(Event(request="r", time_us=1, principal="p", model="m", rows=1, status=200))[:-1] + b',"z":1}'),
         Event,
     )
+
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "records.jsonl"
+
+
+def test_lines_of_the_first_schema_stay_as_they_are():
+    """Stored logs must stay readable and hash the same: this file only ever grows."""
+    stored = GOLDEN.read_bytes()
+    found = decode_lines(stored)
+    assert {type(r) for r in found} == set(typing.get_args(Record))
+    assert encode_lines(found) == stored
+    leaves = (leaf(line) for line in stored.split(b"\n")[:-1])
+    assert Tree(leaves).root().hex() == "8b20206dadbc588245e98732e4ae8602850245aa89f628bce982d88373dfc853"

@@ -18,6 +18,7 @@ from wellhead.capture.asgi import Middleware
 from wellhead.capture.guard import Guard
 from wellhead.capture.identify import Identify
 from wellhead.capture.keys import Holder, Keys
+from wellhead.capture.upstream import Upstream
 from wellhead.config import Config, Limits
 from wellhead.core.errors import BadAnswer, Refusal
 from wellhead.core.event import Answer, Exchange, ModelSpec, Query
@@ -91,11 +92,18 @@ def exchange_bytes(port: int, data: bytes | list[bytes], *, shut: bool = False) 
 
 
 @contextlib.contextmanager
-def serving(app: Any) -> Iterator[int]:
+def serving(app: Any, lifespan: str = "off") -> Iterator[int]:
     """Run an ASGI app under uvicorn; yields its port."""
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        app, http="httptools", loop="asyncio", ws="none", proxy_headers=False, log_level="critical", lifespan="off"
+        app,
+        http="httptools",
+        loop="asyncio",
+        ws="none",
+        proxy_headers=False,
+        log_level="critical",
+        lifespan=lifespan,
+        timeout_graceful_shutdown=2,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
@@ -104,7 +112,6 @@ def serving(app: Any) -> Iterator[int]:
         yield listening.getsockname()[1]
     finally:
         server.should_exit = True
-        server.force_exit = True
         thread.join(10)
         listening.close()
 
@@ -200,7 +207,14 @@ class Guarded:
         self.middleware = Middleware(
             app or self.model,
             Guard(
-                self.protocol, ModelSpec(), self.identify, self.gate, self.exchanges.append, config, time.time, body_timeout_s
+                self.protocol,
+                ModelSpec(),
+                self.identify,
+                self.gate,
+                self.exchanges.append,
+                config,
+                time.time,
+                body_timeout_s,
             ),
         )
         return self.middleware
@@ -244,7 +258,11 @@ def guarded(keys: Keys) -> Iterator[Callable[..., Guarded]]:
 
         def make(config: Config | None = None, app: Any = None, body_timeout_s: float = 5.0) -> Guarded:
             one = Guarded(keys)
-            one.port = stack.enter_context(serving(one.guard(config or Config(), app, body_timeout_s)))
+            one.port = stack.enter_context(
+                serving(
+                    one.guard(config or Config(), app, body_timeout_s), "on" if isinstance(app, Upstream) else "off"
+                )
+            )
             return one
 
         yield make

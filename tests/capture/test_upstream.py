@@ -69,7 +69,13 @@ def refused(result, status):
 
 def test_one_request_goes_out_as_it_came_but_for_one_hop(origin):
     o = origin(OK)
-    headers = [(b"host", b"client"), (b"x-a", b"1"), (b"connection", b"x"), (b"content-length", b"99"), (b"te", b"gzip")]
+    headers = [
+        (b"host", b"client"),
+        (b"x-a", b"1"),
+        (b"connection", b"x"),
+        (b"content-length", b"99"),
+        (b"te", b"gzip"),
+    ]
     (result,) = Talk(o.port).run({"headers": headers, "query": b"a=%20", "path": b"/v2/%6d"})
     assert result == (200, {b"content-length": b"2"}, b"hi")
     (request,) = o.requests
@@ -109,7 +115,10 @@ def test_connections_are_kept_and_dropped_as_the_server_says(origin):
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n1\r\n!\r\n0\r\nx-trailer: 1\r\n\r\n", b"hi!"),
+        (
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n1\r\n!\r\n0\r\nx-trailer: 1\r\n\r\n",
+            b"hi!",
+        ),
         (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nx: y\r\n\r\n" + OK, b"hi"),
         (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
         (b"HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\n\r\n", b""),
@@ -256,6 +265,7 @@ def test_what_the_client_does_not_take_is_not_read(origin):
         scope = {"type": "http", "method": "POST", "raw_path": b"/", "query_string": b"", "headers": []}
         await talk.app(scope, receive, send)
         talk.app.close()
+        await asyncio.sleep(0)
 
     asyncio.run(run())
     # The bytes that waited while the reader slept.

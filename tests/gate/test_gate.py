@@ -68,7 +68,9 @@ def test_a_closed_valve_answers_own_repeats_and_refuses_the_new():
     g = gate()
     old, new = query([1.0, 2.0]), query([3.0, 4.0])
     known = frozenset(fingerprints(old.inputs, KEY).tolist())
-    g.decide(decision(), known)
+    g.decide(decision())
+    assert g.admit(ANN, old, NOW).status == 429
+    g.remember("ann", known)
     assert g.admit(ANN, old, NOW).passes
     refused = g.admit(ANN, new, NOW)
     assert (refused.status, refused.reason) == (429, "why")

@@ -102,10 +102,12 @@ def test_a_new_key_works_without_a_restart(place, monkeypatch):
             await post(c, "wh_no_such", np.ones(WIDTH))
             token = place.token("late")
             for _ in range(200):
-                if (await post(c, token, np.ones(WIDTH))).status_code == 200:
-                    return True
+                last = (await post(c, token, np.ones(WIDTH))).status_code
+                if last == 200:
+                    break
                 await asyncio.sleep(0.02)
-        return False
+        await app.stop()
+        return last == 200
 
     assert asyncio.run(play())
 

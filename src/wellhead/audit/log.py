@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -158,7 +159,9 @@ class Log:
             os.ftruncate(self._fd, end)
             raise AuditError(f"cannot write to {self.directory}: {e.strerror}", "make room on the disk") from e
         self._grove.extend(hashes)
-        tiles.write_full(self.directory, self._grove, before)
+        # the entries are stored: a tile that finds no room is made again when the log is opened next
+        with contextlib.suppress(OSError):
+            tiles.write_full(self.directory, self._grove, before)
         if hashes and self.size % SEGMENT == 0:
             self._open_segment()
 
@@ -210,12 +213,14 @@ def _reason(cut: int) -> str:
 
 def _take_lock(path: Path) -> int:
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(fd)
-        raise AuditError(f"expected to be the only writer of {path.parent}, got another", "stop it first") from None
-    return fd
+    for pause_s in (0.0, 0.02, 0.1):
+        # `is_written` holds a shared lock for an instant: that is no writer
+        time.sleep(pause_s)
+        with contextlib.suppress(OSError):
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return fd
+    os.close(fd)
+    raise AuditError(f"expected to be the only writer of {path.parent}, got another", "stop it first")
 
 
 def is_written(directory: Path) -> bool:

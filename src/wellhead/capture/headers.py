@@ -6,7 +6,7 @@ ASGI application as headers, so that a second identity header must never win).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from wellhead.core.errors import Refusal
 
@@ -15,13 +15,17 @@ MAX_HEADER_BYTES = 32_768
 
 Pair = tuple[bytes, bytes]
 
-_ONCE, _FORWARD, _NOTE, _LIST = 1, 2, 4, 8
+_ONCE, _FORWARD, _NOTE, _LIST, _RARE, _SECRET = 1, 2, 4, 8, 16, 32
+_OWN_KEY = b"wh_"
 _RULES: dict[bytes, int] = {
-    **dict.fromkeys((b"authorization", b"content-type", b"x-api-key"), _ONCE | _NOTE | _FORWARD),
-    **dict.fromkeys((b"host", b"content-length", b"content-encoding", b"transfer-encoding", b"expect"), _ONCE | _NOTE),
-    **dict.fromkeys((b"connection", b"x-forwarded-for"), _LIST | _NOTE),
+    **dict.fromkeys((b"authorization", b"x-api-key"), _ONCE | _NOTE | _FORWARD | _SECRET),
+    b"content-type": _ONCE | _NOTE | _FORWARD,
+    **dict.fromkeys((b"host", b"content-length", b"content-encoding"), _ONCE | _NOTE),
+    **dict.fromkeys((b"transfer-encoding", b"expect"), _ONCE | _NOTE | _RARE),
+    b"connection": _LIST | _NOTE | _RARE,
+    b"x-forwarded-for": _LIST | _NOTE,
     b"user-agent": _NOTE | _FORWARD,
-    b"upgrade": _NOTE,
+    b"upgrade": _NOTE | _RARE,
     # Dropped: they speak of one hop, of an answer that is rewritten, or claim what only Wellhead knows.
     **dict.fromkeys(
         (
@@ -71,11 +75,11 @@ class HeadReader:
         self.identity = tuple(name.lower().encode("ascii") for name in identity if name)
         self._rules = _RULES | dict.fromkeys(self.identity, _ONCE | _NOTE)
 
-    def read(self, raw: Iterable[Pair], http_version: str) -> Head:
+    def read(self, raw: Sequence[Pair], http_version: str) -> Head:
         """The Head of these headers; raises Refusal 400, 417 or 431."""
         named: dict[bytes, bytes] = {}
         forward: list[Pair] = []
-        rules, size, count = self._rules, 0, 0
+        rules, size, count, seen = self._rules, 0, 0, 0
         for pair in raw:
             name, value = pair
             count += 1
@@ -86,34 +90,38 @@ class HeadReader:
                 if b"_" not in name:
                     forward.append(pair)
                 continue
+            seen |= rule
             if rule & _NOTE:
                 if name in named:
                     value = _again(name, named[name], value, rule)
                 named[name] = value
-            if rule & _FORWARD:
+            # The model has no use for a key of ours.
+            if rule & _FORWARD and not (rule & _SECRET and _OWN_KEY in value):
                 forward.append(pair)
         if count > MAX_HEADERS or size > MAX_HEADER_BYTES:
             raise Refusal(
                 431, f"expected at most {MAX_HEADERS} headers of {MAX_HEADER_BYTES} bytes in all, got {count} of {size}"
             )
-        return self._checked(named, forward, http_version)
-
-    def _checked(self, named: dict[bytes, bytes], forward: list[Pair], http_version: str) -> Head:
         if http_version not in _VERSIONS:
             raise Refusal(400, "expected HTTP/1.1, got another version on an HTTP/1 line")
         if not named.get(b"host"):
             raise Refusal(400, "expected exactly one Host header, got none")
+        if seen & _RARE:
+            forward = self._without_rare(raw, named, forward, http_version)
+        return Head(named, forward, _length(named), b"transfer-encoding" in named)
+
+    def _without_rare(
+        self, raw: Sequence[Pair], named: dict[bytes, bytes], forward: list[Pair], http_version: str
+    ) -> list[Pair]:
+        """What may go on of a request that speaks of its connection; raises Refusal where framing is in doubt."""
         if b"upgrade" in named:
             raise Refusal(400, "expected no Upgrade header: this connection stays HTTP/1.1")
-        connection = named.get(b"connection")
-        if connection is not None and connection not in _PLAIN_CONNECTION:
-            forward = self._without_listed(connection, forward)
         if named.get(b"expect", b"100-continue").lower() != b"100-continue":
             raise Refusal(417, "expected `Expect: 100-continue`, got another expectation")
-        chunked = b"transfer-encoding" in named
-        if chunked:
-            _check_chunked(named, http_version)
-        return Head(named, forward, _length(named), chunked)
+        if b"transfer-encoding" in named:
+            _check_chunked(raw, named, http_version)
+        connection = named.get(b"connection", b"close")
+        return forward if connection in _PLAIN_CONNECTION else self._without_listed(connection, forward)
 
     def _without_listed(self, connection: bytes, forward: list[Pair]) -> list[Pair]:
         """Drop the headers that Connection names (RFC 9110, 7.6.1); it must not name one that means something here."""
@@ -130,14 +138,14 @@ def _again(name: bytes, first: bytes, second: bytes, rule: int) -> bytes:
     return first + b", " + second if rule & _LIST else first
 
 
-def _check_chunked(named: dict[bytes, bytes], http_version: str) -> None:
+def _check_chunked(raw: Sequence[Pair], named: dict[bytes, bytes], http_version: str) -> None:
     if named[b"transfer-encoding"] != b"chunked" or http_version != "1.1":
         raise Refusal(400, "expected `Transfer-Encoding: chunked` on HTTP/1.1, got another transfer coding or version")
     if b"content-length" in named:
         raise Refusal(400, "expected Content-Length or Transfer-Encoding, got both")
     # A trailer looks like a header, and the last hop of this list is the one that is believed.
-    if b"," in named.get(b"x-forwarded-for", b"") and b"trailer" in named:
-        raise Refusal(400, "expected no X-Forwarded-For trailer")
+    if sum(name == b"x-forwarded-for" for name, _ in raw) > 1:
+        raise Refusal(400, "expected one x-forwarded-for header beside a chunked body, got two")
 
 
 def _length(named: dict[bytes, bytes]) -> int:

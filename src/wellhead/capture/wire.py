@@ -156,8 +156,9 @@ class Connection(asyncio.Protocol):
 
     def _check_framing(self) -> None:
         """How will this answer end? Refuse what two readers could answer differently."""
-        lengths, codings = 0, []
+        lengths, size, codings = 0, 0, []
         for name, value in self.headers:
+            size += len(name) + len(value)
             if name == b"content-length":
                 lengths += 1
                 if int(value) > self._max_bytes:
@@ -166,6 +167,8 @@ class Connection(asyncio.Protocol):
                 codings.append(value.strip().lower())
             elif name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
                 raise bad("a compressed answer, which nobody asked for")
+        if size > MAX_HEAD_BYTES:
+            raise bad(f"more than {MAX_HEAD_BYTES} bytes of headers")
         if codings and codings != [b"chunked"]:
             raise bad("a transfer coding other than chunked")
         if self._is_head:

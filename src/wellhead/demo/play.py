@@ -50,14 +50,14 @@ class Acts(NamedTuple):
     latencies_s: tuple[float, float]
 
 
-def play(folder: Path, seed: int, stay: bool, now_s: float) -> Summary:
+def play(folder: Path, seed: int, stay: bool, now_s: float, queries: int = QUERIES) -> Summary:
     """Set the stage, play, reckon, and write demo-out/summary.json and report.html."""
     begun = time.monotonic()
     console = Console()
     stage = Stage(folder, seed)
     try:
         with _progress(console) as progress:
-            cast = _prepare(stage, seed, now_s, progress)
+            cast = _prepare(stage, queries, now_s, progress)
             acts = _acts(stage, cast, seed, progress)
             if not stay:
                 stage.stop_gate()
@@ -91,13 +91,13 @@ def _progress(console: Console) -> Iterator[Progress]:
         yield progress
 
 
-def _prepare(stage: Stage, seed: int, now_s: float, progress: Progress) -> Cast:
+def _prepare(stage: Stage, queries: int, now_s: float, progress: Progress) -> Cast:
     """Train and serve the model, fit its profile, hand out keys, start the gate."""
-    rng = np.random.default_rng(seed)
-    parts = split(np.random.default_rng(seed))
+    rng = np.random.default_rng(stage.seed)
+    parts = split(np.random.default_rng(stage.seed))
     with _step(progress, "Training and serving the model"):
         stage.start_model()
-        model = train(parts, seed)
+        model = train(parts, stage.seed)
     with _step(progress, "Fitting the profile on the owner's sample, checking it against real learners"):
         stage.fit_profile(parts)
     with _step(progress, "Starting Wellhead before it"):
@@ -106,7 +106,7 @@ def _prepare(stage: Stage, seed: int, now_s: float, progress: Progress) -> Cast:
         everybody = [(h.name, h.newcomer) for h in crowd] + [(name, True) for name in thief]
         accounts = {a.name: a for a in open_accounts(stage, everybody, rng, now_s)}
         stage.start_gate()
-    return Cast(parts, thief_pool(parts.thief, QUERIES, rng), crowd, accounts, thief, model)
+    return Cast(parts, thief_pool(parts.thief, queries, rng), crowd, accounts, thief, model)
 
 
 @contextmanager
@@ -137,7 +137,7 @@ def _acts(stage: Stage, cast: Cast, seed: int, progress: Progress) -> Acts:
 
 
 def _steal(port: int, cast: Cast, seed: int, progress: Progress, what: str) -> Extraction:
-    task = progress.add_task(what, total=QUERIES)
+    task = progress.add_task(what, total=len(cast.pool))
     got = 0
 
     def hear(r: Round) -> None:

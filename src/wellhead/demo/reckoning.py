@@ -11,14 +11,15 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from wellhead.config import load
 from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
 from wellhead.demo import plots, tale
 from wellhead.demo.stage import Stage
-from wellhead.demo.theft import ACCOUNTS, QUERIES, measured
+from wellhead.demo.theft import ACCOUNTS, measured
 from wellhead.meter.profile import Profile
 from wellhead.redteam.attack import length
-from wellhead.redteam.measure import Point, budgets
+from wellhead.redteam.measure import Point
 
 if TYPE_CHECKING:
     from wellhead.demo.play import Acts, Cast
@@ -29,6 +30,7 @@ class Summary(msgspec.Struct, frozen=True):
 
     thief_fidelity_open: float
     thief_fidelity_guarded: float
+    thief_queries: int
     thief_answers_open: int
     thief_answers_guarded: int
     replication_at_alarm: float
@@ -60,7 +62,7 @@ def reckon(stage: Stage, cast: Cast, acts: Acts, begun: float, seed: int) -> Sum
     story = tale.tell(stage.folder / "log")
     profile = Profile.from_bytes((stage.folder / "log" / "profile.wellhead").read_bytes())
     truth = Answer(Exposure.PROBABILITIES, cast.truth(cast.parts.judge))
-    curves = [_curve(e.inputs, e, cast, truth) for e in (acts.unguarded, acts.guarded)]
+    curves = measured([acts.unguarded, acts.guarded], cast.parts.judge, truth)
     verdicts, verified = _verify(stage)
     accused = {m for f in story.findings for m in f.members}
     alarm = story.findings[0] if story.findings else None
@@ -68,6 +70,7 @@ def reckon(stage: Stage, cast: Cast, acts: Acts, begun: float, seed: int) -> Sum
     summary = Summary(
         thief_fidelity_open=curves[0][-1].best.fidelity.value if curves[0] else 0.0,
         thief_fidelity_guarded=curves[1][-1].best.fidelity.value if curves[1] else 0.0,
+        thief_queries=len(cast.pool),
         thief_answers_open=length(acts.unguarded.answer),
         thief_answers_guarded=tale.rows(tale.answered(story, cast.thief)),
         replication_at_alarm=alarm.replication_ppm / 1e6 if alarm else 0.0,
@@ -95,11 +98,6 @@ class Pictures(NamedTuple):
     open: list[Point]
     guarded: list[Point]
     seed: int
-
-
-def _curve(inputs: object, extraction: object, cast: Cast, truth: Answer) -> list[Point]:
-    heard = length(extraction.answer)  # type: ignore[attr-defined]
-    return measured(extraction, cast.parts.judge, truth, budgets(heard, 125)) if heard else []  # type: ignore[arg-type]
 
 
 def _verify(stage: Stage) -> tuple[list[str], bool]:
@@ -137,7 +135,7 @@ def _write(stage: Stage, cast: Cast, acts: Acts, pictures: Pictures, summary: Su
     story, profile = pictures.story, pictures.profile
     accounts = [tale.filled(story, name, [name], profile) for name in cast.thief]
     group = tale.filled(story, "all", cast.thief, profile)
-    limit = profile.floor + 0.8 * (profile.attainable - profile.floor)
+    limit = profile.floor + load(stage.config).valve.max_drawn_group * (profile.attainable - profile.floor)
     alarm = (summary.queries_at_alarm, summary.replication_at_alarm)
     environment = Environment(autoescape=True)
     environment.filters["pct"] = lambda share: f"{100 * share:.1f} %"
@@ -145,7 +143,7 @@ def _write(stage: Stage, cast: Cast, acts: Acts, pictures: Pictures, summary: Su
 
     page = environment.from_string(resources.files("wellhead.demo").joinpath("report.html").read_text()).render(
         s=summary,
-        queries=QUERIES,
+        queries=len(cast.pool),
         accounts=ACCOUNTS,
         customers=len(cast.crowd),
         newcomers=sum(h.newcomer for h in cast.crowd),
@@ -172,7 +170,7 @@ def show(console: Console, folder: Path, s: Summary) -> None:
     table.add_row("measured fidelity of its clone", f"{s.thief_fidelity_open:.1%}", f"{s.thief_fidelity_guarded:.1%}")
     console.print(table)
     console.print(
-        f"Alarm after {s.queries_at_alarm} of the thief's {QUERIES} queries, at replication {s.replication_at_alarm:.1%}; "
+        f"Alarm after {s.queries_at_alarm} of the thief's {s.thief_queries} queries, at replication {s.replication_at_alarm:.1%}; "
         f"{s.thief_accounts_found} of {ACCOUNTS} accounts found.\n"
         f"Honest: {s.honest_accused} accused, {s.honest_answers_changed:.2%} of {s.honest_queries} answers changed, "
         f"{s.added_latency_ms:+.2f} ms added at the median.",

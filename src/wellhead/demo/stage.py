@@ -75,11 +75,11 @@ class Stage:
         text = _CONFIG.format(port=self.port, upstream=self.upstream, model=MODEL, folder=self.folder)
         self.config.write_text(text)
         self._processes: list[subprocess.Popen[bytes]] = []
-        self._seed = seed
+        self.seed = seed
 
     def start_model(self) -> None:
         """Train the model and serve it, in a process that knows nothing of Wellhead."""
-        self._start("model", "-m", "wellhead.demo.server", str(self.upstream), str(self._seed))
+        self._start("model", "-m", "wellhead.demo.server", str(self.upstream), str(self.seed))
         wait_for(self.upstream, self._processes[-1])
 
     def fit_profile(self, parts: Split) -> None:

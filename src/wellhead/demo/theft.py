@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
 
 from wellhead.core.event import Answer, ModelSpec
 from wellhead.core.exposure import Exposure
@@ -12,32 +16,17 @@ from wellhead.demo.server import MODEL
 from wellhead.demo.stage import Account
 from wellhead.protocols.open_inference import OpenInference
 from wellhead.redteam.ask import Patience
-from wellhead.redteam.attack import Extraction
+from wellhead.redteam.attack import Extraction, length, take
 from wellhead.redteam.extract.pool import Pool
 from wellhead.redteam.http import Account as HttpAccount
 from wellhead.redteam.http import Http
-from wellhead.redteam.learner import LEARNERS
-from wellhead.redteam.measure import Fidelity, Point, curve
+from wellhead.redteam.learner import fit_answers
+from wellhead.redteam.measure import Best, Point, fidelity
 from wellhead.redteam.run import Round, run
 
 QUERIES = 4_000
 ACCOUNTS = 8
-_LEARNERS = {name: LEARNERS[name] for name in ("mlp", "random_forest")}
-"""The two that do best on these digits; the others need minutes and end below."""
-
-
-class Loot(NamedTuple):
-    """What a theft ended with. curve: fidelity of the best clone after so many answers."""
-
-    answers: int
-    refused: int
-    blocked: dict[str, str]
-    curve: list[Point]
-
-    @property
-    def fidelity(self) -> Fidelity:
-        """Agreement of the final clone with the model on images nobody asked."""
-        return self.curve[-1].best.fidelity
+LEARNER = "mlp"
 
 
 def steal(port: int, accounts: Sequence[Account], pool: Images, seed: int, told: Callable[[Round], Any]) -> Extraction:
@@ -59,6 +48,28 @@ def steal(port: int, accounts: Sequence[Account], pool: Images, seed: int, told:
     return last.result
 
 
-def measured(extraction: Extraction, judge: Images, truth: Answer, at: Sequence[int] = ()) -> list[Point]:
-    """The fidelity of real clones trained on the answers."""
-    return curve(extraction, judge, truth, at, learners=_LEARNERS)
+def measured(thefts: Sequence[Extraction], judge: Images, truth: Answer) -> list[list[Point]]:
+    """For each theft, the fidelity of real clones after some of its answers and after all of them.
+
+    The learner is the red team's perceptron on the probabilities, the strongest that it has on these digits.
+    Each training runs in a process of its own, the longest first.
+    """
+    jobs = [(i, n) for i, theft in enumerate(thefts) for n in steps(length(theft.answer))]
+    jobs.sort(key=lambda job: -job[1])
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        found = list(pool.map(_point, *zip(*((thefts[i], n, judge, truth) for i, n in jobs), strict=True))) if jobs else []
+    curves: list[list[Point]] = [[] for _ in thefts]
+    for (i, _), point in sorted(zip(jobs, found, strict=True), key=lambda pair: pair[1].rows):
+        curves[i].append(point)
+    return curves
+
+
+def steps(answers: int) -> list[int]:
+    """Where the curve is measured: after 125 and 500 answers, and after all."""
+    return sorted({n for n in (125, 500, answers) if 0 < n <= answers})
+
+
+def _point(theft: Extraction, rows: int, judge: Images, truth: Answer) -> Point:
+    first = np.arange(rows)
+    clone = fit_answers(theft.inputs[:rows], take(theft.answer, first), LEARNER, 0)
+    return Point(rows, Best(None, LEARNER, "scores", fidelity(clone, judge, truth)))  # type: ignore[arg-type]

@@ -103,14 +103,18 @@ class Gate:
         self._known.pop(principal, None)
         return None
 
-    def decide(self, decision: Decision, known: frozenset[int] = frozenset()) -> None:
-        """Put a decision in force, or lift the one that stands. known: fingerprints that its repeats may use."""
+    def decide(self, decision: Decision) -> None:
+        """Put a decision in force, or lift the one that stands."""
+        self._known.pop(decision.principal, None)
         if decision.lifted:
             self.decisions.pop(decision.principal, None)
-            self._known.pop(decision.principal, None)
         elif not decision.simulated:
-            self._known[decision.principal] = known
             self.decisions[decision.principal] = decision
+
+    def remember(self, principal: str, known: frozenset[int]) -> None:
+        """Which inputs, by fingerprint, a closed principal may still repeat."""
+        if principal in self.decisions:
+            self._known[principal] = known
 
     def shape(self, query: Query, answer: Answer, verdict: Verdict) -> tuple[Answer, str]:
         """The answer as it may leave, and the name of what shaped it (empty where nothing did)."""

@@ -28,8 +28,8 @@ WATCH_ROWS = 128
 READ_AGAIN = 1.2
 """A ledger is read again when it has grown by this factor: information grows with the logarithm of rows."""
 
-Recall = Callable[[tuple[str, ...], float], Batch]
-"""(principals, since_s) -> their answered rows in history."""
+Recall = Callable[[tuple[str, ...], float, str], Batch]
+"""(principals, since_s, profile id) -> their answered rows in history, coded by that profile."""
 
 
 class Observer:
@@ -76,7 +76,7 @@ class Observer:
             return
         due = [n for n in names if (n in self.hits or self.rows[n] >= WATCH_ROWS) and not meter.is_watched(n)]
         if due:
-            past = self.recall(tuple(due), now_s - self.policy.window_days * DAY_S)
+            past = self.recall(tuple(due), now_s - self.policy.window_days * DAY_S, meter.profile.id)
             for name in due:
                 meter.watch(name, past)
 

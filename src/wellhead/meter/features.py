@@ -143,7 +143,7 @@ class FeatureMap(msgspec.Struct, frozen=True, dict=True):
     def _weights(self) -> Array:
         """(d + 2, D): [u, |u|^2, 1] times this is the exponent, 0 in the last column: the constant."""
         d = self.scale.size
-        weights = np.zeros((d + 2, self.dimension))
+        weights = np.zeros((d + 2, self.dimension), np.float32)
         weights[:d, :-1] = 2.0 * self.landmarks.T
         weights[d, :-1] = -1.0
         weights[d + 1, :-1] = -(self.landmarks**2).sum(axis=1)
@@ -154,12 +154,13 @@ class FeatureMap(msgspec.Struct, frozen=True, dict=True):
         d = self.scale.size
         if codes.ndim != 2 or codes.shape[1] != d:
             raise ProfileError(f"expected codes of shape (n, {d}), got {codes.shape}", "rebuild them with this profile")
-        u = np.empty((len(codes), d + 2))
-        np.multiply(codes, self.scale, out=u[:, :d])
+        u = np.empty((len(codes), d + 2), np.float32)
+        np.multiply(codes, self.scale, out=u[:, :d], casting="same_kind")
         np.einsum("ij,ij->i", u[:, :d], u[:, :d], out=u[:, d])
         u[:, d + 1] = 1.0
+        # single precision up to here halves the cost; what follows is summed over months and stays double
         phi = u @ self._weights
-        return np.exp(phi, out=phi)
+        return np.exp(phi, out=phi).astype(np.float64)
 
 
 def fit_feature_map(codes: Codes, step: Array, width: float, dimension: int, rng: np.random.Generator) -> FeatureMap:

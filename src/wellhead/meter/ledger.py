@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -50,22 +52,7 @@ class Ledger(msgspec.Struct, frozen=True):
     @classmethod
     def from_batch(cls, profile: Profile, batch: Batch) -> Ledger:
         """The ledger of a batch's rows, whoever asked; raises ProfileError where the batch is of another model."""
-        return cls.from_features(profile, profile.features(batch.codes), batch)
-
-    @classmethod
-    def from_features(cls, profile: Profile, phi: Features, batch: Batch) -> Ledger:
-        """The same, where features (n, D) of the batch's codes are at hand."""
-        if not len(batch):
-            return cls.empty(profile)
-        targets, scores = _targets(profile, batch.values if profile.regressor else batch.top1), _scores(profile, batch)
-        if scores is None:
-            return cls(profile.id, len(batch), _sums(phi, targets, None), None)
-        told = (batch.given >= Exposure.TOP_K) & (batch.given <= Exposure.LOGITS) & batch.scores.any(axis=1)
-        if told.all():
-            return cls(profile.id, len(batch), None, _sums(phi, targets, scores))
-        plain = _sums(phi[~told], targets[~told], None)
-        scored = _sums(phi[told], targets[told], scores[told]) if told.any() else None
-        return cls(profile.id, len(batch), plain, scored)
+        return next(from_runs(profile, batch, (0, len(batch)))) if len(batch) else cls.empty(profile)
 
     def __add__(self, other: Ledger) -> Ledger:
         """Commutative and associative; raises ProfileError where the profiles differ."""
@@ -94,12 +81,32 @@ class Ledger(msgspec.Struct, frozen=True):
         return cls(record["profile"], record["rows"], _unpacked(record["plain"]), _unpacked(record["scored"]))
 
 
+def from_runs(profile: Profile, batch: Batch, cuts: Sequence[int]) -> Iterator[Ledger]:
+    """One ledger for each run of rows between neighbouring cuts; features and targets are made once for all.
+
+    Raises ProfileError where the batch is of another model.
+    """
+    phi = profile.features(batch.codes)
+    targets, scores = _targets(profile, batch.values if profile.regressor else batch.top1), _scores(profile, batch)
+    told = np.zeros(len(batch), bool)
+    if scores is not None:
+        told = (batch.given >= Exposure.TOP_K) & (batch.given <= Exposure.LOGITS) & batch.scores.any(axis=1)
+    for a, b in itertools.pairwise(cuts):
+        run = slice(a, b)
+        yield Ledger(
+            profile.id,
+            b - a,
+            _sums(phi[run], targets[run], None, ~told[run]),
+            None if scores is None else _sums(phi[run], targets[run], scores[run], told[run]),
+        )
+
+
 def from_answers(profile: Profile, phi: Features, truth: Array, quantised: Array | None = None) -> Ledger:
     """The ledger of rows phi (n, D) all told their labels or values (n,), or all their scores too, (n, k) int8."""
-    targets = _targets(profile, truth)
+    targets, everyone = _targets(profile, truth), np.ones(len(phi), bool)
     if quantised is None:
-        return Ledger(profile.id, len(phi), _sums(phi, targets, None), None)
-    return Ledger(profile.id, len(phi), None, _sums(phi, targets, log_scores(quantised) - _FLOOR))
+        return Ledger(profile.id, len(phi), _sums(phi, targets, None, everyone), None)
+    return Ledger(profile.id, len(phi), None, _sums(phi, targets, log_scores(quantised) - _FLOOR, everyone))
 
 
 def _targets(profile: Profile, truth: Array) -> Array:
@@ -125,9 +132,17 @@ def _scores(profile: Profile, batch: Batch) -> Array | None:
     return filled
 
 
-def _sums(phi: Features, targets: Array, scores: Array | None) -> Sums:
-    """X.T @ X of one array is what BLAS does in half the work."""
-    return Sums(len(phi), phi.T @ phi, phi.T @ targets, None if scores is None else phi.T @ scores)
+def _sums(phi: Features, targets: Array, scores: Array | None, among: Array) -> Sums | None:
+    """The sums over rows `among`; X.T @ X of one array is what BLAS does in half the work."""
+    if not among.all():
+        phi, targets, scores = phi[among], targets[among], None if scores is None else scores[among]
+    if not len(phi):
+        return None
+    A, k = phi.T @ phi, targets.shape[1]
+    if scores is None:
+        return Sums(len(phi), A, phi.T @ targets, None)
+    both = phi.T @ np.hstack([targets, scores])
+    return Sums(len(phi), A, both[:, :k].copy(), both[:, k:].copy())
 
 
 def _add(a: Sums | None, b: Sums | None) -> Sums | None:

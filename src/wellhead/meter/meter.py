@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Protocol
 
-import numpy as np
-
-from wellhead.core.arrays import Array
 from wellhead.core.batch import Batch
-from wellhead.meter.ledger import Ledger
+from wellhead.meter.ledger import Ledger, from_runs
 from wellhead.meter.profile import Profile
+from wellhead.meter.waiting import DAY_S, Waiting, runs
 
-DAY_S = 86_400
-_ENOUGH = 4096
+_ENOUGH = 16_384
 
 
 class Sketching(Protocol):
@@ -35,8 +32,7 @@ class Meter:
         self.window_days = window_days
         self.sketches = sketches
         self._days: dict[str, dict[int, Ledger]] = {}
-        self._waiting: list[Batch] = []
-        self._rows = 0
+        self._waiting = Waiting(_ENOUGH)
 
     @property
     def watched(self) -> frozenset[str]:
@@ -56,7 +52,7 @@ class Meter:
 
     def unwatch(self, principal: str) -> None:
         """Drop the ledgers of a principal; its history remains."""
-        self._fold()
+        self._fold((principal,))
         self._days.pop(principal, None)
 
     def update(self, batch: Batch) -> None:
@@ -66,10 +62,11 @@ class Meter:
 
     def ledger(self, principals: Iterable[str], now_s: float) -> Ledger:
         """The sum over a group and the window of days that ends now; those not watched add nothing."""
-        self._fold()
+        names = sorted(set(principals))
+        self._fold(frozenset(names))
         today = int(now_s // DAY_S)
         total = Ledger.empty(self.profile)
-        for name in sorted(set(principals)):
+        for name in names:
             for day, ledger in sorted(self._days.get(name, {}).items()):
                 if today - self.window_days < day <= today:
                     total = total + ledger
@@ -82,36 +79,20 @@ class Meter:
             for day in [d for d in days if d <= oldest]:
                 del days[day]
 
-    def _accept(self, batch: Batch, names: Iterable[str]) -> None:
-        """Keep the rows of these principals waiting; rows coded by no profile carry nothing to sum."""
-        if not len(batch) or not batch.codes.shape[1]:
+    def _accept(self, batch: Batch, names: Collection[str]) -> None:
+        """Let the rows of these principals wait; rows that no profile has coded carry nothing to sum."""
+        if len(batch) and batch.codes.shape[1]:
+            self._waiting.add(batch, names)
+        if self._waiting.full:
+            self._fold(None)
+
+    def _fold(self, names: Collection[str] | None) -> None:
+        """Sum the waiting rows of these principals, or all, one product for each principal and day."""
+        batch = self._waiting.take(names)
+        if batch is None:
             return
-        among = np.fromiter((n in names for n in batch.names), bool, len(batch.names))
-        rows = np.flatnonzero(among[batch.principal])
-        if not rows.size:
-            return
-        self._waiting.append(batch.take(rows) if rows.size < len(batch) else batch)
-        self._rows += rows.size
-        if self._rows >= _ENOUGH:
-            self._fold()
-
-    def _fold(self) -> None:
-        """Sum all waiting rows, one product for each principal and day."""
-        waiting, self._waiting, self._rows = self._waiting, [], 0
-        for batch in waiting:
-            phi = self.profile.features(batch.codes)
-            for name, day, rows in _groups(batch):
-                days = self._days[name]
-                part = Ledger.from_features(self.profile, phi[rows], batch.take(rows))
-                days[day] = days[day] + part if day in days else part
-
-
-def _groups(batch: Batch) -> Iterable[tuple[str, int, Array]]:
-    """(principal, day, rows) of every pair that occurs."""
-    day = (batch.time_s // DAY_S).astype(np.int64)
-    key = np.stack([batch.principal.astype(np.int64), day])
-    pairs, inverse = np.unique(key, axis=1, return_inverse=True)
-    order = np.argsort(inverse, kind="stable")
-    bounds = np.searchsorted(inverse[order], np.arange(pairs.shape[1] + 1))
-    for i in range(pairs.shape[1]):
-        yield batch.names[pairs[0, i]], int(pairs[1, i]), order[bounds[i] : bounds[i + 1]]
+        for part, found in runs(batch):
+            cuts = [0, *(run.stop for run in found)]
+            for run, more in zip(found, from_runs(self.profile, part, cuts), strict=True):
+                days = self._days[run.name]
+                days[run.day] = days[run.day] + more if run.day in days else more

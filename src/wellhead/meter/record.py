@@ -75,6 +75,8 @@ def _shift(state: Array, window: str, bucket: Array) -> None:
     """Move a window's two buckets so that `bucket` is the current one."""
     now, before = f"{window}_now", f"{window}_before"
     steps = bucket - state[window]
+    if not steps.any():
+        return
     state[before] = np.where(steps == 0, state[before], np.where(steps == 1, state[now], 0))
     state[now] = np.where(steps == 0, state[now], 0)
     state[window] = bucket
@@ -89,16 +91,20 @@ def _volumes(state: Array, inverse: Array, time_s: Array, last: Array) -> Array:
     """Add the rows to the minute and hour buckets; returns (u,) bool where a busy bucket passed a power of two."""
     due = np.zeros(state.size, dtype=bool)
     for window, seconds in _WINDOWS:
-        bucket = (time_s // seconds).astype(np.int32)
-        current = np.maximum(state[window], (last // seconds).astype(np.int32))
-        _shift(state, window, current)
-        steps = current[inverse] - bucket
-        held = state[f"{window}_now"].copy()
-        for name, age in (("now", 0), ("before", 1)):
-            state[f"{window}_{name}"] += np.bincount(inverse[steps == age], minlength=state.size).astype(np.uint32)
-        after = state[f"{window}_now"]
-        due |= _crossed(held, after) & (after >= DUE_VOLUME)
+        _shift(state, window, np.maximum(state[window], (last // seconds).astype(np.int32)))
+        age = state[window][inverse] - (time_s // seconds).astype(np.int32)
+        now, before = f"{window}_now", f"{window}_before"
+        held = state[now].copy()
+        state[now] += _counted(inverse[age == 0], state.size)
+        if age.any():
+            state[before] += _counted(inverse[age == 1], state.size)
+        due |= _crossed(held, state[now]) & (state[now] >= DUE_VOLUME)
     return due
+
+
+def _counted(owner: Array, size: int) -> Array:
+    """(size,) how often each owner occurs."""
+    return np.bincount(owner, minlength=size).astype(np.uint32)
 
 
 def _gaps(state: Array, owner: Array, time_s: Array) -> None:
@@ -119,10 +125,6 @@ def _gaps(state: Array, owner: Array, time_s: Array) -> None:
 def fold(state: Array, inverse: Array, batch: Batch) -> Array:
     """Add a batch to the gathered records of its principals; returns (u,) bool: worth looking at now."""
     size = state.size
-
-    def counted(mask: Array) -> Array:
-        return np.bincount(inverse[mask], minlength=size).astype(np.uint32)
-
     # A clock may be absurd; the buckets must still be numbers.
     time_s = np.fmin(np.fmax(batch.time_s, 0.0), _LARGEST_S)
     order = np.lexsort((time_s, inverse))
@@ -136,13 +138,15 @@ def fold(state: Array, inverse: Array, batch: Batch) -> Array:
     state["last"] = np.where(fresh, last, np.maximum(state["last"], last))
     due = _volumes(state, inverse, time_s, last) | _crossed(state["rows"], state["rows"] + rows)
     state["rows"] += rows
-    state["asked"] += counted((batch.asked == Exposure.PROBABILITIES) | (batch.asked == Exposure.LOGITS))
-    state["scored"] += counted(~np.isnan(batch.confidence))
-    state["full"] += counted(batch.confidence >= FULL_CONFIDENCE)
-    state["boundary"] += counted(_near_boundary(batch))
+    state["asked"] += _counted(
+        inverse[(batch.asked == Exposure.PROBABILITIES) | (batch.asked == Exposure.LOGITS)], size
+    )
+    state["scored"] += _counted(inverse[~np.isnan(batch.confidence)], size)
+    state["full"] += _counted(inverse[batch.confidence >= FULL_CONFIDENCE], size)
+    state["boundary"] += _counted(inverse[_near_boundary(batch)], size)
     answered = batch.top1 >= 0
     cell = inverse[answered] * LABELS + batch.top1[answered] % LABELS
-    state["labels"] += np.bincount(cell, minlength=size * LABELS).reshape(size, LABELS).astype(np.uint32)
+    state["labels"] += _counted(cell, size * LABELS).reshape(size, LABELS)
     sample.add(state, inverse, batch.fingerprint)
     return due
 

@@ -92,7 +92,7 @@ def harmless(tree: Any) -> Any:
 
 
 class Generic:
-    """Any JSON API, mapped by JSON pointers; `scores`, `labels`, `values` point at lists of rows, or at one bare row."""
+    """Any JSON API; pointers `scores`, `labels`, `values` name lists of rows, or one bare row."""
 
     name = "generic"
     content_types = (JSON,)
@@ -102,7 +102,7 @@ class Generic:
     def __init__(self, pointers: Pointers) -> None:
         if not pointers.path.startswith("/"):
             raise ConfigError(
-                f"expected a path at `$.model.pointers.path`, got {pointers.path[:60]!r}",
+                f"expected a path at `$.model.pointers.path`, got {pointers.path[:40]!r}",
                 "such as /predict",
             )
         self.path = pointers.path

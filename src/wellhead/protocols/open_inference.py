@@ -210,11 +210,30 @@ def _reply(answer: Answer, query: Query) -> Any:
 
 
 def _metadata(path: str, tree: Any) -> dict[str, Any] | None:
-    if not isinstance(tree, dict) or not isinstance(tree.get("name"), str):
+    if not isinstance(tree, dict):
+        return None
+    if path == "/v2/models" and isinstance(tree.get("models"), list):
+        return {"models": [m for m in tree["models"] if isinstance(m, str)]}
+    if not isinstance(tree.get("name"), str):
         return None
     if _MODEL_PATH.fullmatch(path) is None:
-        return {} if path == "/v2" and "extensions" in tree else None
-    inputs = tree.get("inputs")
-    if not isinstance(inputs, list) or not inputs or not isinstance(inputs[0], dict):
-        return {"name": tree["name"]}
-    return {"name": tree["name"], "shape": inputs[0].get("shape"), "datatype": inputs[0].get("datatype")}
+        return {} if path == "/v2" else None
+    return {"name": tree["name"], **_tensors(tree)}
+
+
+def _tensors(tree: dict[str, Any]) -> dict[str, Any]:
+    """Shape and datatype of a model's first input; classifier where an output looks like one."""
+    inputs, given = tree.get("inputs"), tree.get("outputs")
+    facts: dict[str, Any] = {}
+    if isinstance(inputs, list) and inputs and isinstance(inputs[0], dict):
+        facts = {key: inputs[0].get(key) for key in ("shape", "datatype")}
+    if isinstance(given, list) and any(isinstance(o, dict) and _is_scores(o) for o in given):
+        facts["task"] = "classifier"
+    return facts
+
+
+def _is_scores(tensor: dict[str, Any]) -> bool:
+    """True for an output with several numbers a row, or with a classifier's name."""
+    shape, name = tensor.get("shape"), str(tensor.get("name", "")).lower()
+    several = isinstance(shape, list) and len(shape) == 2 and isinstance(shape[1], int) and shape[1] > 1
+    return several or name in outputs.LABEL_NAMES or name in outputs.SCORE_NAMES

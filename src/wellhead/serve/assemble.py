@@ -28,7 +28,7 @@ from wellhead.meter.sketch import Sketches
 from wellhead.serve import profiles
 from wellhead.serve.fitting import Fitting
 from wellhead.serve.worker import Books, Worker
-from wellhead.store.history import History
+from wellhead.store.history import History, rebuild
 from wellhead.store.personal import Personal
 
 _REPLAY = 1024
@@ -69,8 +69,7 @@ def assemble(config: Config, clock: Callable[[], float]) -> Worker:
     now_us = int(clock() * 1e6)
     log = Log.open(folder, config.audit.origin, config.audit.key, now_us, anchor=config.audit.anchor)
     policy = compile_policy(config)
-    history = History(folder / "history")
-    history.catch_up(records(folder, history.size))
+    history = _history(folder, log.size)
     limit = Replication(config.valve.max_drawn, config.valve.max_drawn_group)
     observer = Observer(policy, Sketches(), rules_of(config), limit, history.rows_of)
     gate = Gate(policy, Pipeline(), key)
@@ -92,9 +91,19 @@ def assemble(config: Config, clock: Callable[[], float]) -> Worker:
     return worker
 
 
+def _history(folder: Path, size: int) -> History:
+    """History as far as the log goes; built anew where a crash of the machine left it ahead of the log."""
+    history = History(folder / "history")
+    if history.size > size:
+        return rebuild(records(folder), folder / "history")
+    history.catch_up(records(folder, history.size))
+    return history
+
+
 def restore(worker: Worker, folder: Path) -> None:
     """Take up from the log what an earlier run knew: sketches, rule hits, findings, decisions in force."""
     observer, waiting = worker.observer, list[Event]()
+    decisions: dict[str, Decision] = {}
 
     def fold() -> None:
         if waiting:
@@ -112,5 +121,7 @@ def restore(worker: Worker, folder: Path) -> None:
             observer.restore(record)
         elif isinstance(record, Decision):
             observer.restore(record)
-            worker.take_up(record)
+            decisions[record.principal] = record
     fold()
+    now_us = int(worker.clock() * 1e6)
+    worker.take_up([d for d in decisions.values() if d.simulated or d.in_force(now_us)])

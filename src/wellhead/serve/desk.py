@@ -145,7 +145,7 @@ class Desk:
             expires_us=now_us + int(ask.hours * 3.6e9),
             exposure=int(Exposure.LABEL if stance is Stance.REDUCE else Exposure.VALUE),
         )
-        self._worker.enact(decision)
+        self._worker.enact([decision])
         return Reply(done=f"{ask.principal}: {ask.stance} for {ask.hours:g} hours")
 
     def _lift(self, ask: Ask) -> Reply:
@@ -165,5 +165,5 @@ class Desk:
             expires_us=standing.expires_us,
             lifted=1,
         )
-        self._worker.enact(lifted)
+        self._worker.enact([lifted])
         return Reply(done=f"{ask.principal}: lifted; the valve will not close by itself before the old decision's end")

@@ -189,27 +189,30 @@ class Worker:
     def perform(self, actions: Sequence[Action]) -> None:
         """Write alerts and decisions down, then put the decisions in force."""
         evidence = -1
+        decisions = []
         for action in actions:
             if isinstance(action, Alert):
                 evidence = self.books.log.append([action.finding])
                 _announce(action)
             elif isinstance(action, Decide):
-                self.enact(msgspec.structs.replace(action.decision, evidence=evidence))
+                decisions.append(msgspec.structs.replace(action.decision, evidence=evidence))
+        self.enact(decisions)
 
-    def enact(self, decision: Decision) -> None:
-        """Log one decision and put it in force."""
-        self.books.log.append([decision])
-        self.take_up(decision)
+    def enact(self, decisions: Sequence[Decision]) -> None:
+        """Log decisions and put them in force."""
+        if decisions:
+            self.books.log.append(decisions)
+            self.take_up(decisions)
 
-    def take_up(self, decision: Decision) -> None:
-        """Hand a logged decision to the gate, with the inputs that its principal may repeat."""
-        if decision.simulated:
-            self.noted[decision.principal] = decision
-            return
-        known: frozenset[int] = frozenset()
-        if not decision.lifted:
-            known = frozenset(self.books.history.rows_of((decision.principal,), 0.0).fingerprint.tolist())
-        self.post(self.gate.decide, decision, known)
+    def take_up(self, decisions: Sequence[Decision]) -> None:
+        """Hand logged decisions to the gate: first all of them, then what their principals may still repeat."""
+        self.noted.update((d.principal, d) for d in decisions if d.simulated)
+        real = [d for d in decisions if not d.simulated]
+        for decision in real:
+            self.post(self.gate.decide, decision)
+        for principal in dict.fromkeys(d.principal for d in real if not d.lifted):
+            known = frozenset(self.books.history.rows_of((principal,), 0.0).fingerprint.tolist())
+            self.post(self.gate.remember, principal, known)
 
 
 def _call(function: Callable[..., object], *arguments: object) -> None:

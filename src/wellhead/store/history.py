@@ -175,6 +175,8 @@ class History:
             return [d[0] for d in found.description or ()], found.fetchall()
 
     def _stored(self, files: list[_Span], principals: tuple[str, ...] | None, since_us: int) -> list[Event]:
+        if not files:
+            return []
         where = "status = 200 AND given > 0 AND time_us >= ?"
         arguments: list[Any] = [since_us]
         if principals is not None:
