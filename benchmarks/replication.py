@@ -293,7 +293,8 @@ def curve() -> None:
         labels = reading(profile, w.pool[:n], w.pool_truth[:n], Exposure.LABEL)
         print(
             f"n {n:5d} replication {r.replication:.3f} drawn {r.drawn:.3f} bits {r.bits:6.1f}"
-            f" real {real['probabilities']:.3f} | labels {labels.replication:.3f} drawn {labels.drawn:.3f} real {real['labels']:.3f}"
+            f" real {real['probabilities']:.3f} | labels {labels.replication:.3f} drawn {labels.drawn:.3f}"
+            f" real {real['labels']:.3f}"
         )
 
 

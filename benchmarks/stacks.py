@@ -234,8 +234,8 @@ class Stacks:
         with serving(name, command, port, config.parent / "out", BENCH_HOME=str(config.parent)) as server:
             yield server
 
-    def drained(self, name: str) -> None:
-        """Wait until everything that was answered is metered, logged and sealed."""
+    def drained(self, name: str, sealed: bool = True) -> None:
+        """Wait until everything that was answered is metered and logged, and under a checkpoint if `sealed`."""
         from wellhead.serve.control import ask
         from wellhead.serve.status import Ask
 
@@ -246,7 +246,8 @@ class Stacks:
             return status is not None and status.waiting == 0
 
         wait_until(idle, f"{name} to have metered what it answered")
-        time.sleep(1.2)  # the next checkpoint signs what the last batches wrote
+        if sealed:
+            time.sleep(1.2)  # the next checkpoint signs what the last batches wrote
 
 
 def envoy_config(port: int, model: int) -> dict[str, object]:

@@ -18,7 +18,8 @@ HERE = Path(__file__).parent
 INTRODUCTION = """\
 # Configuration
 
-One TOML file. An unknown key is an error that says what was meant. Every key has a default, so the file holds only what you decide.
+One TOML file. An unknown key is an error that says what was meant. Every key has a default, so the file holds only
+what you decide.
 A value can also come from the environment, for secrets and deployment: `WELLHEAD__LISTEN__PORT=9000` is `listen.port`.
 
 This page is generated from the structs of `wellhead.config`.
@@ -55,7 +56,9 @@ def section(name: str, struct: type[msgspec.Struct]) -> list[str]:
     hints = typing.get_type_hints(struct)
     for field in msgspec.structs.fields(struct):
         hint = hints[field.name]
-        inner = next((a for a in (hint, *typing.get_args(hint)) if isinstance(a, type) and issubclass(a, msgspec.Struct)), None)
+        inner = next(
+            (a for a in (hint, *typing.get_args(hint)) if isinstance(a, type) and issubclass(a, msgspec.Struct)), None
+        )
         place = f"{name}.{field.name}" if name else field.name
         if inner is not None:
             is_map = typing.get_origin(hint) is dict

@@ -64,7 +64,9 @@ def depth() -> list[str]:
 def addresses() -> list[str]:
     """No package host and no index address anywhere."""
     places = [p for p in ROOT.glob("*.*") if p.is_file()] + [ROOT / "Makefile", *(ROOT / ".ci").iterdir()]
-    return [f"{p.relative_to(ROOT)} names `{w}`" for p in places for w in FORBIDDEN if w in p.read_text(errors="replace")]
+    return [
+        f"{p.relative_to(ROOT)} names `{w}`" for p in places for w in FORBIDDEN if w in p.read_text(errors="replace")
+    ]
 
 
 def main() -> int:

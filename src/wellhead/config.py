@@ -66,7 +66,6 @@ class Model(_Section, frozen=True, kw_only=True):
     protocol: Annotated[str, "The API family it speaks: a page of docs/protocols."] = "open_inference"
     classes: Annotated[tuple[str, ...], "Class names in score order; empty for indices."] = ()
     profile: Annotated[str, "Profile file; empty is profile.wellhead beside the log."] = ""
-    reference: Annotated[str, "Inputs (.npy, .csv, .txt) to fit a profile on."] = ""
     pointers: Pointers = Pointers()
 
 
@@ -145,14 +144,13 @@ class Paths(_Section, frozen=True, kw_only=True):
 
 
 class Audit(_Section, frozen=True, kw_only=True):
-    """The log, and what is kept in it."""
+    """The log."""
 
     directory: Annotated[str, "Where the log, history and state lie."] = "wellhead-log"
     origin: Annotated[str, "The log's name in its signed checkpoints."] = "wellhead.invalid/log"
     key: Annotated[str, "File with the key that signs checkpoints; made where absent."] = "wellhead-log.key"
     anchor: Annotated[str, "File outside this host's control that gets every checkpoint."] = ""
     checkpoint_every_s: Annotated[Seconds, "Seconds between checkpoints."] = 1.0
-    keep_inputs: Annotated[bool, "Keep the inputs themselves, not only their codes."] = False
 
 
 class Config(_Section, frozen=True, kw_only=True):

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from wellhead.core.event import ModelSpec
 from wellhead.demo.crowd import body_of, habits, questions
 from wellhead.demo.data import split
 from wellhead.protocols.open_inference import OpenInference
-from wellhead.core.event import ModelSpec
 
 
 def test_thirty_customers_two_heavy_six_newcomers_and_bursts():

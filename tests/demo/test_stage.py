@@ -9,12 +9,12 @@ import pytest
 from wellhead.capture.keys import Keys
 from wellhead.config import load
 from wellhead.core.errors import WellheadError
-from wellhead.demo.stage import Stage, free_port, open_accounts, wait_for
+from wellhead.demo.stage import Customer, Stage, free_port, open_accounts, wait_for
 
 
 def test_nothing_in_the_config_tells_thief_from_newcomer(tmp_path):
     stage = Stage(tmp_path, 0)
-    names = [("newcomer-1", True), ("account-1", True), ("customer-1", False)]
+    names = [Customer("newcomer-1", True), Customer("account-1", True), Customer("customer-1", False)]
     accounts = open_accounts(stage, names, np.random.default_rng(0), time.time())
     text = stage.config.read_text()
     assert "account" not in text.replace("accounts", "") and "newcomer" not in text

@@ -130,7 +130,9 @@ def test_observe_mode_passes_everything_and_says_what_it_would_have_done():
 
 def test_shape_gives_no_more_than_the_verdict_allows():
     g = gate('mode = "enforce"\n[exposure]\nexposure = "label"')
-    shaped, name = g.shape(query(), Answer(Exposure.PROBABILITIES, np.array([[0.25, 0.75]])), g.admit(ANN, query(), NOW))
+    shaped, name = g.shape(
+        query(), Answer(Exposure.PROBABILITIES, np.array([[0.25, 0.75]])), g.admit(ANN, query(), NOW)
+    )
     assert shaped.kind is Exposure.LABEL
     assert shaped.scores is None or set(shaped.scores.ravel()) <= {0.0, 1.0}
     assert name

@@ -9,7 +9,6 @@ from wellhead.serve.control import ask, serve_control, socket_path
 from wellhead.serve.status import Ask, Reply
 
 
-
 @pytest.fixture
 def running(tmp_path, monkeypatch):
     """A control socket answered on another thread; returns its directory and the Asks that came."""

@@ -27,7 +27,10 @@ def test_a_thief_is_logged_metered_found_and_closed(place, clock):
     (finding,) = [f for f in worker.observer.findings if f.members == ("thief",)]
     decision = worker.gate.decision("thief", clock())
     assert decision is not None and decision.evidence >= 0
-    assert worker.gate.admit(Caller(principal="thief"), exchange("thief", np.ones(WIDTH), "x").query, clock()).status == 429
+    assert (
+        worker.gate.admit(Caller(principal="thief"), exchange("thief", np.ones(WIDTH), "x").query, clock()).status
+        == 429
+    )
     worker.stop()
     assert kinds(place, Finding) == [finding]
     assert kinds(place, Decision)[0].evidence == decision.evidence

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+
 from wellhead.capture.keys import Holder, Keys
 from wellhead.config import parse
 from wellhead.core.event import Answer, Caller, Exchange, ModelSpec, Query

@@ -71,8 +71,7 @@ def ask(upstream: str, model: str, timeout_s: float) -> Found:
     """The first family that knows the upstream's replies; raises ConfigError for what is no HTTP URL."""
     from wellhead.plugins import find, names
 
-    url = urlsplit(upstream)
-    if url.scheme not in ("http", "https") or not url.hostname:
+    if not _is_url(upstream):
         raise ConfigError(f"expected an http or https URL, got {upstream[:80]!r}", "such as http://127.0.0.1:8000")
     known = names("protocols")
     asked: dict[str, tuple[int, bytes]] = {}
@@ -84,6 +83,14 @@ def ask(upstream: str, model: str, timeout_s: float) -> Found:
     except (OSError, HTTPException) as e:
         return Found("", {}, f"the upstream {upstream} does not answer ({e or type(e).__name__}): defaults written")
     return Found("", {}, f"the upstream {upstream} speaks no known protocol: defaults written, set model.protocol")
+
+
+def _is_url(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        return url.scheme in ("http", "https") and bool(url.hostname) and (url.port or 1) > 0
+    except ValueError:
+        return False
 
 
 def _probe(

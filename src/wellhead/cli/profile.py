@@ -55,9 +55,9 @@ def read_inputs(file: Path) -> Inputs:
 
 def ask_upstream(config: Config, inputs: Inputs, key: str, owner: str) -> Iterator[Answer]:
     """The upstream's answers, a part at a time; raises ProfileError where it does not answer."""
-    from wellhead.serve.protocol import protocol_of
     from wellhead.redteam.http import Account, Http
     from wellhead.serve.profiles import spec_of
+    from wellhead.serve.protocol import protocol_of
 
     oracle = Http(
         config.upstream.url, protocol_of(config), spec_of(config), (Account("operator", key),),
@@ -98,7 +98,8 @@ def run_fit(arguments: argparse.Namespace) -> int:
 def describe(profile: Profile) -> list[str]:
     """The profile in words, one fact a line."""
     return [
-        f"profile {profile.id} of {profile.spec.task} {profile.spec.name}: {profile.kind} inputs, D = {profile.dimension}",
+        f"profile {profile.id} of {profile.spec.task} {profile.spec.name}: {profile.kind} inputs, "
+        f"D = {profile.dimension}",
         f"reference set: {len(profile.reference)} rows; guessing agrees with {share(profile.floor)} of them, "
         f"the best clone with {share(profile.attainable)}",
         f"self-check: {profile.check}",

@@ -43,7 +43,9 @@ def run(arguments: argparse.Namespace) -> int:
     _, found = history.query(
         "SELECT principal, sum(rows) AS n FROM events WHERE status = 200 AND given > 0 GROUP BY 1 ORDER BY n DESC, 1"
     )
-    print(f"Rebuilt history from {history.size} log records: {sum(n for _, n in found)} rows of {len(found)} principals")
+    print(
+        f"Rebuilt history from {history.size} log records: {sum(n for _, n in found)} rows of {len(found)} principals"
+    )
     profile = load_profile(config)
     if profile is not None:
         for line in ledgers(history, profile, [name for name, n in found if n >= FEW][:SHOWN]):

@@ -9,7 +9,8 @@ import numpy as np
 
 from wellhead.core.arrays import Array, Codes
 from wellhead.core.codec import unpack
-from wellhead.core.event import SCORES_KEPT, Event
+from wellhead.core.errors import AuditError
+from wellhead.core.event import Event
 
 ATTRIBUTES = ("organisation", "network", "agent", "created_day", "plan")
 """What principals can share; the config says which of them tie principals whose ledgers are summed."""
@@ -48,7 +49,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
     def counts(self) -> list[int]:
         """Rows of each of `names`."""
-        return np.bincount(self.principal, minlength=len(self.names)).tolist()
+        return [int(n) for n in np.bincount(self.principal, minlength=len(self.names))]
 
     def take(self, rows: Array) -> Batch:
         """The batch of these rows (index or mask); names are kept."""
@@ -57,27 +58,46 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
         return Batch(names=self.names, attributes=self.attributes, classes=self.classes, **picked)
 
 
-def _rows(events: Sequence[Event], field: str, dtype: str, width: int) -> Array:
-    """Stack one packed column of all events; rows of events that lack it are zeros."""
-    parts = [
-        unpack(getattr(e, field), dtype, e.rows) if getattr(e, field) else np.zeros((e.rows, width), dtype)
-        for e in events
-    ]
-    return np.concatenate(parts) if parts else np.zeros((0, width), dtype)
+def _parts(events: Sequence[Event], field: str, dtype: str) -> list[Array | None]:
+    return [unpack(text, dtype, e.rows) if (text := getattr(e, field)) else None for e in events]
 
 
-def _width(events: Sequence[Event], field: str, size: int) -> int:
-    """Bytes of one row of the first event that has this column, in items of `size` bytes."""
-    for e in events:
-        text = getattr(e, field)
-        if text:
-            padding = text.count("=", -2)
-            return (len(text) * 3 // 4 - padding) // size // e.rows
-    return 0
+def _stack(events: Sequence[Event], parts: list[Array | None], dtype: str, width: int = 0) -> Array:
+    """One packed column of all events; what a row lacks of the widest is zeros. width: where no event has it."""
+    width = max((p.shape[1] for p in parts if p is not None), default=width)
+    full = [_padded(p, e.rows, dtype, width) for e, p in zip(events, parts, strict=True)]
+    return np.concatenate(full) if full else np.zeros((0, width), dtype)
+
+
+def _padded(part: Array | None, rows: int, dtype: str, width: int) -> Array:
+    if part is not None and part.shape[1] == width:
+        return part
+    table = np.zeros((rows, width), dtype)
+    if part is not None:
+        table[:, : part.shape[1]] = part
+    return table
+
+
+def _even(events: Sequence[Event], field: str, dtype: str, width: int = 0) -> Array:
+    """As `_stack`; raises AuditError where events have rows of different widths: codes of two profiles, or damage."""
+    parts = _parts(events, field, dtype)
+    widths = {p.shape[1] for p in parts if p is not None}
+    if len(widths) > 1 or (width and not widths <= {width}):
+        raise AuditError(f"expected {field} of {width or 'one'} width, got {sorted(widths)}")
+    return _stack(events, parts, dtype, width)
 
 
 def _flat(events: Sequence[Event], field: str, missing: float) -> Array:
-    return np.array([v for e in events for v in (getattr(e, field) or (missing,) * e.rows)], dtype=np.float64)
+    """One number a row; raises AuditError where there are more or fewer."""
+    rows = sum(e.rows for e in events)
+    try:
+        numbers = [v for e in events for v in (getattr(e, field) or (missing,) * e.rows)]
+        column = np.array(numbers, dtype=np.float64)
+    except ValueError as e:
+        raise AuditError(f"expected numbers in {field}, got text ({e})") from e
+    if column.size != rows:
+        raise AuditError(f"expected {rows} {field}, one a row, got {column.size}")
+    return column
 
 
 def _attributes(events: Sequence[Event], names: tuple[str, ...]) -> tuple[frozenset[tuple[str, str]], ...]:
@@ -88,28 +108,31 @@ def _attributes(events: Sequence[Event], names: tuple[str, ...]) -> tuple[frozen
 
 
 def from_events(events: Sequence[Event]) -> Batch:
-    """The columns of answered events (status 200 with an answer); others must be filtered out before."""
+    """The columns of answered events (status 200 with an answer); others must be filtered out before.
+
+    Raises AuditError where an event's columns do not fit its rows, or where codes are of two widths.
+    """
     rows = np.array([e.rows for e in events], dtype=np.int64)
     names = tuple(dict.fromkeys(e.principal for e in events))
     index = {name: i for i, name in enumerate(names)}
-    per_event = {
+    per_event: dict[str, Array] = {
         "principal": np.array([index[e.principal] for e in events], dtype=np.int32),
         "time_s": np.array([e.time_us for e in events], dtype=np.int64) / 1e6,
         "asked": np.array([e.asked for e in events], dtype=np.uint8),
         "given": np.array([e.given for e in events], dtype=np.uint8),
     }
     confidence = _flat(events, "confidence_pm", -1)
-    wide = _width(events, "score_classes", 2)
+    classes = _stack(events, _parts(events, "score_classes", "<u2"), "<u2")
     return Batch(
         names=names,
         attributes=_attributes(events, names),
         **{field: np.repeat(column, rows) for field, column in per_event.items()},
-        fingerprint=_rows(events, "fingerprints", "<u8", 1).reshape(-1),
-        codes=_rows(events, "codes", "|i1", _width(events, "codes", 1)),
+        fingerprint=_even(events, "fingerprints", "<u8", 1).reshape(-1),
+        codes=_even(events, "codes", "|i1"),
         top1=_flat(events, "top1", -1).astype(np.int64),
         confidence=np.where(confidence < 0, np.nan, confidence / 1000.0).astype(np.float32),
-        scores=_rows(events, "scores", "|i1", _width(events, "scores", 1)),
-        score_classes=_rows(events, "score_classes", "<u2", SCORES_KEPT) if wide else np.zeros((0, 0), np.uint16),
+        scores=_stack(events, _parts(events, "scores", "|i1"), "|i1"),
+        score_classes=classes if classes.shape[1] else np.zeros((0, 0), np.uint16),
         classes=max((e.classes for e in events), default=0),
         values=_flat(events, "values", np.nan),
     )

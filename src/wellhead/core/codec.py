@@ -7,6 +7,7 @@ RFC 8785 for the records of `wellhead.core` (property-tested).
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Sequence
 
 import msgspec
@@ -22,10 +23,11 @@ Record = Event | Coded | Gap | Mark | Finding | Decision
 
 _encoder = msgspec.json.Encoder(order="sorted")
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 LOG_FLOOR = 1e-3
 """Probabilities are clipped here before the logarithm: a thief gains nothing from the tail below."""
-_STEP = -np.log(LOG_FLOOR) / 127.0
+_STEP = -math.log(LOG_FLOOR) / 127.0
 
 
 def encode(record: Record) -> bytes:
@@ -42,7 +44,7 @@ def decode_lines(lines: bytes) -> list[Record]:
     """The records in many stored lines; raises AuditError where one of them is none."""
     try:
         return _decoder.decode_lines(lines)
-    except msgspec.MsgspecError as e:
+    except _UNREADABLE as e:
         raise AuditError(f"expected Wellhead records, one a line, got {e}") from e
 
 
@@ -50,7 +52,7 @@ def decode(line: bytes) -> Record:
     """The record in one stored line; raises AuditError that names what is wrong."""
     try:
         return _decoder.decode(line)
-    except msgspec.MsgspecError as e:
+    except _UNREADABLE as e:
         raise AuditError(f"expected a Wellhead record, got {line[:60]!r} ({e})") from e
 
 
@@ -61,21 +63,26 @@ def pack(array: Array) -> str:
 
 def unpack(text: str, dtype: str, rows: int) -> Array:
     """(rows, ...) array from `pack`; raises AuditError where the bytes do not divide into rows."""
-    flat = np.frombuffer(base64.b64decode(text), dtype=dtype)
+    try:
+        flat: Array = np.frombuffer(base64.b64decode(text, validate=True), dtype=dtype)
+    except ValueError as e:
+        raise AuditError(f"expected base64 of {dtype} numbers, got {len(text)} characters ({e})") from e
     if rows == 0 or flat.size % rows:
         raise AuditError(f"expected {rows} equal rows of {dtype}, got {flat.size} numbers")
     return flat.reshape(rows, -1)
 
 
 def quantise(probabilities: Scores) -> Array:
-    """(n, k) int8: 127 = probability 1, 0 = LOG_FLOOR or less; steps of about 5 % in probability."""
-    logs = np.log(np.maximum(probabilities, LOG_FLOOR))
-    return np.rint(127.0 + logs / _STEP).astype(np.int8)
+    """(n, k) int8: 127 = probability 1 or more, 0 = LOG_FLOOR, less or NaN; steps of about 5 % in probability."""
+    logs = np.log(np.fmin(np.fmax(probabilities, LOG_FLOOR), 1.0))
+    steps: Array = np.rint(127.0 + logs / _STEP).astype(np.int8)
+    return steps
 
 
 def log_scores(quantised: Array) -> Scores:
     """(n, k) log-probabilities from `quantise`, in [log LOG_FLOOR, 0]."""
-    return (quantised.astype(np.float64) - 127.0) * _STEP
+    logs: Scores = (quantised.astype(np.float64) - 127.0) * _STEP
+    return logs
 
 
 def strongest(probabilities: Scores) -> tuple[Array, Array | None]:

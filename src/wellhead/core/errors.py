@@ -14,11 +14,17 @@ WellheadError
 from __future__ import annotations
 
 
+def _printable(character: str) -> str:
+    return character if character.isprintable() else repr(character)[1:-1]
+
+
 class WellheadError(Exception):
     """What was expected, what came, and the remedy, in one line."""
 
     def __init__(self, message: str, remedy: str = "") -> None:
-        super().__init__(f"{message}; {remedy}" if remedy else message)
+        text = f"{message}; {remedy}" if remedy else message
+        # what came may hold a line end or a terminal's escape codes, and this is printed
+        super().__init__(text if text.isprintable() else "".join(map(_printable, text)))
         self.message = message
         self.remedy = remedy
 

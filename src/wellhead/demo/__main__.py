@@ -27,7 +27,7 @@ def main() -> int:
     from wellhead.demo.play import play
 
     try:
-        play(folder, arguments.seed, arguments.stay, time.time())  # noqa: TID251 - the rim is where the time comes from
+        play(folder, arguments.seed, arguments.stay, time.time())
     except WellheadError as e:
         print(f"make demo: {e}", file=sys.stderr)
         return 2

@@ -13,7 +13,6 @@ import numpy as np
 from wellhead.demo.data import Images, Split, shifted
 from wellhead.demo.server import MODEL
 
-
 SAME = 1e-5
 """The model itself answers a row in a batch and a row alone this much apart: float32 sums in another order."""
 
@@ -22,7 +21,7 @@ class Habit(NamedTuple):
     """How one customer uses the model.
 
     queries: in all.  digits: the classes it meets.  repeats: share (0..1) of queries that it has asked before.
-    batch: rows a request.  pause_s: between requests.  newcomer: signed up today, like the thief.
+    batch: rows a request.  pause_s: between requests.  newcomer: signed up today, like the thief.  plan: agreed on.
     """
 
     name: str
@@ -32,10 +31,11 @@ class Habit(NamedTuple):
     batch: int = 1
     pause_s: float = 0.05
     newcomer: bool = False
+    plan: str = ""
 
 
 class Outcome(NamedTuple):
-    """What one customer met: queries asked, answers that differed from the model's own or were refused, seconds each."""
+    """What one customer met: queries asked, answers changed (other than the model's own) or refused, seconds each."""
 
     name: str
     asked: int
@@ -59,7 +59,7 @@ def habits(rng: np.random.Generator) -> list[Habit]:
             Habit(f"customer-{i + 1:02d}", queries, digits(4), repeats, 8 if burst else 1, 0.6 if burst else 0.12)
         )
     for i in range(2):
-        crowd.append(Habit(f"heavy-{i + 1}", 700, digits(3), 0.3, 4, 0.08))
+        crowd.append(Habit(f"heavy-{i + 1}", 700, digits(3), 0.3, 4, 0.08, plan="heavy"))
     for i in range(6):
         crowd.append(
             Habit(f"newcomer-{i + 1}", int(rng.integers(20, 80)), digits(3), float(rng.uniform(0.1, 0.4)), 1, 0.2, True)
@@ -105,7 +105,7 @@ def live(habit: Habit, images: Images, port: int, headers: dict[str, str], truth
         rows = slice(start, start + habit.batch)
         body = body_of(images[rows])
         begun = time.perf_counter()
-        status, got = post(connection, body, headers)
+        _, got = post(connection, body, headers)
         latencies.append(time.perf_counter() - begun)
         asked = len(images[rows])
         if got is None:

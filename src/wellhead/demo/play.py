@@ -7,47 +7,23 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from wellhead.demo.crowd import Habit, Outcome, body_of, habits, live, post, questions
-from wellhead.demo.data import Images, Split, split, thief_pool
+from wellhead.demo.cast import Acts, Cast
+from wellhead.demo.crowd import body_of, habits, live, post, questions
+from wellhead.demo.data import split, thief_pool
 from wellhead.demo.reckoning import Summary, reckon, show
 from wellhead.demo.server import train
-from wellhead.demo.stage import Account, Stage, open_accounts
+from wellhead.demo.stage import Customer, Stage, open_accounts
 from wellhead.demo.theft import ACCOUNTS, QUERIES, steal
 from wellhead.redteam.attack import Extraction
 from wellhead.redteam.run import Round
 
 _THIEF_WAITS_S = 1.5
 _PROBES = 150
-
-
-class Cast(NamedTuple):
-    """Who plays. accounts: by name.  thief: its eight account names."""
-
-    parts: Split
-    pool: Images
-    crowd: list[Habit]
-    accounts: dict[str, Account]
-    thief: list[str]
-    model: Any
-
-    def truth(self, images: Images) -> Any:
-        """The model's own answers, asked in process: what nobody's gate has touched."""
-        return self.model.predict_proba(images)
-
-
-class Acts(NamedTuple):
-    """What the acts ended with. latencies_s: (direct, guarded) of the same probes."""
-
-    guarded: Extraction
-    unguarded: Extraction
-    crowd: list[Outcome]
-    latencies_s: tuple[float, float]
 
 
 def play(folder: Path, seed: int, stay: bool, now_s: float, queries: int = QUERIES) -> Summary:
@@ -103,7 +79,7 @@ def _prepare(stage: Stage, queries: int, now_s: float, progress: Progress) -> Ca
     with _step(progress, "Starting Wellhead before it"):
         crowd = habits(rng)
         thief = [f"account-{i + 1}" for i in range(ACCOUNTS)]
-        everybody = [(h.name, h.newcomer) for h in crowd] + [(name, True) for name in thief]
+        everybody = [Customer(h.name, h.newcomer, h.plan) for h in crowd] + [Customer(name, True) for name in thief]
         accounts = {a.name: a for a in open_accounts(stage, everybody, rng, now_s)}
         stage.start_gate()
     return Cast(parts, thief_pool(parts.thief, queries, rng), crowd, accounts, thief, model)
@@ -171,7 +147,8 @@ def _latencies(stage: Stage, cast: Cast) -> tuple[float, float]:
 def _stay(console: Console, stage: Stage) -> None:
     """Leave all running until somebody has seen enough."""
     console.print(
-        f"Model: http://127.0.0.1:{stage.upstream}   Wellhead: http://127.0.0.1:{stage.port}   (Enter or Ctrl-C ends both)"
+        f"Model: http://127.0.0.1:{stage.upstream}   Wellhead: http://127.0.0.1:{stage.port}   "
+        "(Enter or Ctrl-C ends both)"
     )
     console.print(f"Look: .venv/bin/wellhead top -c {stage.config}", markup=False)
     try:

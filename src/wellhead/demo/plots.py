@@ -9,6 +9,7 @@ from typing import Any
 from wellhead.demo.tale import Line
 from wellhead.redteam.measure import Point
 
+TICKS = (125, 250, 500, 1000, 2000, 4000)
 INK, THIEF, HONEST, CALM = "#1c2733", "#c0392b", "#8fa3b5", "#1f6f8b"
 
 
@@ -36,9 +37,12 @@ def _svg(axes: Any) -> str:
 
 
 def replication(
-    group: Line, accounts: Sequence[Line], honest: Sequence[Line], limit: float, alarm: tuple[int, float]
+    group: Line, accounts: Sequence[Line], honest: Sequence[Line], limits: tuple[float, float], alarm: tuple[int, float]
 ) -> str:
-    """Replication over queries: each account of the thief, their sum, the honest beside them. alarm: (rows, replication)."""
+    """Replication over queries: each account of the thief, their sum, the honest beside them.
+
+    limits: for one principal, for a group.  alarm: (rows, replication), (0, 0) for none.
+    """
     axes = _axes()
     for i, line in enumerate(honest):
         axes.plot(
@@ -53,19 +57,12 @@ def replication(
         label = "the thief's accounts, one by one" if not i else None
         axes.plot(line.rows, line.replication, color=THIEF, linewidth=1.1, alpha=0.55, label=label)
     axes.plot(group.rows, group.replication, color=THIEF, linewidth=2.6, label="the thief's accounts, summed")
-    axes.axhline(limit, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-    axes.annotate(
-        "the valve closes",
-        (1.0, limit),
-        (0, 4),
-        xycoords=("axes fraction", "data"),
-        textcoords="offset points",
-        ha="right",
-        color=INK,
-    )
+    for level, whom in zip(limits, ("one principal", "a group of suspects"), strict=True):
+        axes.axhline(level, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
+        axes.text(0.6, level + 0.012, f"closes for {whom}", color=INK)
     if alarm[0]:
         axes.plot(*alarm, marker="o", markersize=9, color=THIEF, markeredgecolor="white")
-        axes.annotate("alarm", alarm, (8, -14), textcoords="offset points", color=THIEF, weight="bold")
+        axes.annotate("alarm", alarm, (9, -13), textcoords="offset points", color=THIEF, weight="bold")
     axes.set_xscale("symlog", linthresh=16)
     axes.set_xticks(
         [0, 8, 16, 32, 64, 128, 256, 512, 1024, 2048],
@@ -75,7 +72,7 @@ def replication(
     axes.set_ylim(0, 1)
     axes.set_xlabel("queries answered")
     axes.set_ylabel("replication (read by Wellhead)")
-    axes.legend(frameon=False, loc="upper left")
+    axes.legend(frameon=False, loc="lower right")
     return _svg(axes)
 
 
@@ -89,9 +86,14 @@ def fidelity(unguarded: Sequence[Point], guarded: Sequence[Point]) -> str:
         f = [p.best.fidelity for p in points]
         axes.fill_between(x, [v.low for v in f], [v.high for v in f], color=colour, alpha=0.2, linewidth=0)
         axes.plot(x, [v.value for v in f], color=colour, linewidth=2.4, marker="o", markersize=4, label=label)
-        axes.annotate(f"{f[-1].value:.1%}", (x[-1], f[-1].value), (6, -3), textcoords="offset points", color=INK)
-    axes.set_xlim(left=0)
-    axes.set_ylim(0, 1)
+        axes.annotate(
+            f"{f[-1].value:.1%}", (x[-1], f[-1].value), (0, 9), textcoords="offset points", color=INK, ha="center"
+        )
+    axes.set_xscale("log")
+    axes.set_xticks(TICKS, labels=[f"{n:,}" for n in TICKS])
+    axes.xaxis.minorticks_off()
+    axes.set_xlim(100, 6000)
+    axes.set_ylim(0.6, 1)
     axes.set_xlabel("answers the thief got")
     axes.set_ylabel("measured fidelity of its clone")
     axes.legend(frameon=False, loc="lower right")

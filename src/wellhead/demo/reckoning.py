@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from rich.console import Console
@@ -15,14 +15,12 @@ from wellhead.config import load
 from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
 from wellhead.demo import plots, tale
+from wellhead.demo.cast import Acts, Cast
 from wellhead.demo.stage import Stage
 from wellhead.demo.theft import ACCOUNTS, measured
 from wellhead.meter.profile import Profile
 from wellhead.redteam.attack import length
 from wellhead.redteam.measure import Point
-
-if TYPE_CHECKING:
-    from wellhead.demo.play import Acts, Cast
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -135,8 +133,10 @@ def _write(stage: Stage, cast: Cast, acts: Acts, pictures: Pictures, summary: Su
     story, profile = pictures.story, pictures.profile
     accounts = [tale.filled(story, name, [name], profile) for name in cast.thief]
     group = tale.filled(story, "all", cast.thief, profile)
-    limit = profile.floor + load(stage.config).valve.max_drawn_group * (profile.attainable - profile.floor)
-    alarm = (summary.queries_at_alarm, summary.replication_at_alarm)
+    valve = load(stage.config).valve
+    span = profile.attainable - profile.floor
+    limits = (profile.floor + valve.max_drawn * span, profile.floor + valve.max_drawn_group * span)
+    alarm = (story.findings[0].rows, summary.replication_at_alarm) if story.findings else (0, 0.0)
     environment = Environment(autoescape=True)
     environment.filters["pct"] = lambda share: f"{100 * share:.1f} %"
     from markupsafe import Markup
@@ -149,11 +149,13 @@ def _write(stage: Stage, cast: Cast, acts: Acts, pictures: Pictures, summary: Su
         newcomers=sum(h.newcomer for h in cast.crowd),
         judge=len(cast.parts.judge),
         crowd=crowd,
+        fullest=max(line.replication[-1] for line in accounts),
+        times=(1 - summary.thief_fidelity_guarded) / max(1 - summary.thief_fidelity_open, 1e-3),
         timeline=summary.timeline,
         verdicts=summary.log_verdicts,
         check=summary.profile_check,
         seed=pictures.seed,
-        replication_svg=Markup(plots.replication(group, accounts, honest, limit, alarm)),  # noqa: S704 - our own drawing
+        replication_svg=Markup(plots.replication(group, accounts, honest, limits, alarm)),  # noqa: S704 - our own drawing
         fidelity_svg=Markup(plots.fidelity(pictures.open, pictures.guarded)),  # noqa: S704 - our own drawing
     )
     (stage.folder / "report.html").write_text(page, encoding="utf-8")
@@ -170,7 +172,8 @@ def show(console: Console, folder: Path, s: Summary) -> None:
     table.add_row("measured fidelity of its clone", f"{s.thief_fidelity_open:.1%}", f"{s.thief_fidelity_guarded:.1%}")
     console.print(table)
     console.print(
-        f"Alarm after {s.queries_at_alarm} of the thief's {s.thief_queries} queries, at replication {s.replication_at_alarm:.1%}; "
+        f"Alarm after {s.queries_at_alarm} of the thief's {s.thief_queries} queries, "
+        f"at replication {s.replication_at_alarm:.1%}; "
         f"{s.thief_accounts_found} of {ACCOUNTS} accounts found.\n"
         f"Honest: {s.honest_accused} accused, {s.honest_answers_changed:.2%} of {s.honest_queries} answers changed, "
         f"{s.added_latency_ms:+.2f} ms added at the median.",

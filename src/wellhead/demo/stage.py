@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,8 +41,16 @@ trusted_proxies = ["127.0.0.1/32"]  # the demonstration plays the edge that says
 keys = "{folder}/keys.json"
 
 [limits]
-rows_per_minute = 6000
-burst_rows = 1000
+rows_per_minute = 900
+burst_rows = 32
+max_unread_rows = 64
+max_rows = 64
+
+[plans.heavy.limits]  # two customers have agreed on more
+rows_per_minute = 12000
+burst_rows = 200
+max_unread_rows = 256
+max_rows = 64
 
 [audit]
 directory = "{folder}/log"
@@ -102,14 +111,14 @@ class Stage:
     def wellhead(self, *arguments: str) -> str:
         """Run a `wellhead` command and return what it prints; raises WellheadError where it fails."""
         command = [sys.executable, "-m", "wellhead", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command line
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise WellheadError(f"expected `wellhead {arguments[0]}` to succeed, got: {done.stdout}{done.stderr}")
         return done.stdout
 
     def _start(self, name: str, *arguments: str) -> None:
         with (self.folder / f"{name}.out").open("wb") as out:
-            process = subprocess.Popen([sys.executable, *arguments], stdout=out, stderr=out)  # noqa: S603 - our own modules
+            process = subprocess.Popen([sys.executable, *arguments], stdout=out, stderr=out)
         self._processes.append(process)
 
     def close(self) -> None:
@@ -143,18 +152,24 @@ def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     raise WellheadError(f"expected a server on port {port} within {_START_S:g} s", "see demo-out/*.out")
 
 
-def open_accounts(
-    stage: Stage, customers: list[tuple[str, bool]], rng: np.random.Generator, now_s: float
-) -> list[Account]:
-    """An account and key for each (name, newcomer).
+class Customer(NamedTuple):
+    """Who gets an account. newcomer: signed up today, like the thief."""
+
+    name: str
+    newcomer: bool
+    plan: str = ""
+
+
+def open_accounts(stage: Stage, customers: Sequence[Customer], rng: np.random.Generator, now_s: float) -> list[Account]:
+    """An account and key for each.
 
     Newcomers, the thief's accounts among them, signed up today, call from one address and with one user agent.
     """
     keys = Keys.open(stage.folder / "keys.json")
     accounts = []
-    for number, (name, newcomer) in enumerate(customers):
+    for number, (name, newcomer, plan) in enumerate(customers):
         age_s = 0 if newcomer else int(rng.integers(30, 900)) * DAY_S
-        token = keys.add(Holder(owner=name), now_s - age_s)
+        token = keys.add(Holder(owner=name, plan=plan), now_s - age_s)
         address = "198.51.100.7" if newcomer else f"10.{number + 1}.{rng.integers(1, 255)}.7"
         agent = "python-requests/2.32" if newcomer or number % 3 == 0 else f"client/{number}"
         accounts.append(Account(name, token, address, agent))

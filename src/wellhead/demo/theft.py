@@ -57,7 +57,9 @@ def measured(thefts: Sequence[Extraction], judge: Images, truth: Answer) -> list
     jobs = [(i, n) for i, theft in enumerate(thefts) for n in steps(length(theft.answer))]
     jobs.sort(key=lambda job: -job[1])
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        found = list(pool.map(_point, *zip(*((thefts[i], n, judge, truth) for i, n in jobs), strict=True))) if jobs else []
+        found = (
+            list(pool.map(_point, *zip(*((thefts[i], n, judge, truth) for i, n in jobs), strict=True))) if jobs else []
+        )
     curves: list[list[Point]] = [[] for _ in thefts]
     for (i, _), point in sorted(zip(jobs, found, strict=True), key=lambda pair: pair[1].rows):
         curves[i].append(point)

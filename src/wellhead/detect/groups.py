@@ -27,7 +27,7 @@ class Group(msgspec.Struct, frozen=True):
     @property
     def reason(self) -> str:
         """What they have in common, in words."""
-        return "shared " + ", ".join(f"{attribute} {value[:16]}" for attribute, value in self.shared)
+        return "shared " + ", ".join(f"{attribute} {value[:10]}" for attribute, value in self.shared)
 
 
 class Groups:

@@ -116,7 +116,7 @@ class Gate:
         if principal in self.decisions:
             self._known[principal] = known
 
-    def shape(self, query: Query, answer: Answer, verdict: Verdict) -> tuple[Answer, str]:
+    def shape(self, query: Query, answer: Answer, verdict: Verdict) -> tuple[Answer, str]:  # noqa: ARG002
         """The answer as it may leave, and the name of what shaped it (empty where nothing did)."""
         return self.pipeline.shape(answer, verdict.exposure, verdict.decimals, verdict.top_k)
 

@@ -16,7 +16,8 @@ from wellhead.detect.groups import Groups
 from wellhead.detect.replication import Replication
 from wellhead.detect.rules import Rules
 from wellhead.gate.policy import Policy
-from wellhead.meter.meter import DAY_S, Meter
+from wellhead.gate.quota import DAY_S
+from wellhead.meter.meter import Meter
 from wellhead.meter.profile import Profile
 from wellhead.meter.reading import Reading, read
 from wellhead.meter.sketch import Sketches

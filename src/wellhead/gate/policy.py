@@ -11,7 +11,8 @@ from wellhead.core.verdict import Stance, Verdict
 class Terms(msgspec.Struct, frozen=True):
     """What one plan may do.
 
-    passing: the verdict on a query that nothing is held against.  per_row_s: seconds that one row costs of the rate limit, 0 where there is none.  burst_rows: rows at once.
+    passing: the verdict on a query that nothing is held against.
+    per_row_s: seconds that one row costs of the rate limit, 0 where there is none.  burst_rows: rows at once.
     rows_per_day, max_rows, max_unread_rows: rows, 0 means no limit.  max_drawn: 0..1.
     """
 

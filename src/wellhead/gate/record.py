@@ -55,7 +55,7 @@ def probabilities(answer: Answer) -> Array | None:
 
 
 def codes_of(queries: Sequence[Query], profile: Profile | None) -> list[Codes | None]:
-    """Each query's codes, projected in one go for each shape; None without a profile, or where the inputs do not fit it."""
+    """Each query's codes, one projection for each shape; None without a profile, or where the inputs do not fit."""
     codes: list[Codes | None] = [None] * len(queries)
     if profile is None:
         return codes

@@ -25,7 +25,7 @@ def kind_of(inputs: Inputs) -> str:
             return "vector"
         if inputs.ndim > 2:
             return "image"
-    elif len(inputs) and all(isinstance(t, str) for t in inputs):
+    elif isinstance(inputs, list) and inputs and all(isinstance(t, str) for t in inputs):
         return "text"
     raise ProfileError(f"expected (n, ...) numbers or n texts, got {_shape_words(inputs)}", "check the protocol")
 

@@ -18,8 +18,9 @@ LEAST = 20
 """Rows below which neither a feature map nor a reference set means anything."""
 CODE_WIDTH = {"vector": 48, "image": 48, "text": 192}
 DIMENSIONS = {"vector": (128, 256), "image": (128, 256), "text": (256, 512)}
-WIDTHS = (1.5, 2.5)
-WORTH = 0.5
+WIDTH = 1.5
+"""Of the kernel, in root mean square lengths of an input: a sample is too small to choose it better than this."""
+WORTH = 0.25
 """Points of error that a larger dimension must save to be taken: the price of an event grows with its square."""
 
 
@@ -80,7 +81,7 @@ def _candidates(
     base = Profile(
         spec=spec,
         code_map=code_map,
-        feature_map=fit_feature_map(codes, code_map.step, WIDTHS[0], 2, rng),
+        feature_map=fit_feature_map(codes, code_map.step, WIDTH, 2, rng),
         reference=Reference(codes, sample.truth),
         classes=_classes(sample, spec),
         location=float(sample.truth.mean()) if regressor else 0.0,
@@ -88,11 +89,7 @@ def _candidates(
         floor=0.0 if regressor else majority(sample.truth),
         attainable=1.0,
     )
-    maps = [
-        fit_feature_map(codes, code_map.step, width, dimension, rng)
-        for dimension in DIMENSIONS[code_map.kind]
-        for width in WIDTHS
-    ]
+    maps = [fit_feature_map(codes, code_map.step, WIDTH, D, rng) for D in DIMENSIONS[code_map.kind]]
     return [msgspec.structs.replace(base, feature_map=m) for m in maps]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 from typing import Any
 
 import msgspec
@@ -34,7 +35,8 @@ CONFIDENCE_NAMES = frozenset({"probability", "confidence"})
 SCORE_NAMES = CONFIDENCE_NAMES | frozenset(
     ("score", "scores", "proba", "predict_proba", "probabilities", "output_probability")
 )
-_HIDDEN = ("embed", "hidden", "feature", "transform", "pooler", "attribution", "logit", "decision_function", "gradient")
+_HIDDEN = ("embed", "hidden", "feature", "transform", "pooler", "attribution", "gradient")
+_LOGITS = ("logit", "decision_function")
 
 
 class Ranked(msgspec.Struct):
@@ -69,12 +71,19 @@ class Role(enum.Enum):
     EXTRA = "more"
 
 
+_KINDS = {Role.PROBABILITIES: Exposure.PROBABILITIES, Role.LOGITS: Exposure.LOGITS}
 _SCORES = (Role.PROBABILITIES, Role.BINARY, Role.RANKED, Role.LOGITS, Role.MARGIN)
+
+
+@functools.lru_cache(maxsize=256)
+def is_hidden(name: str) -> bool:
+    """True for names of outputs that are no scores at all (embeddings, attributions)."""
+    return any(word in name.lower() for word in _HIDDEN)
 
 
 def hides_more(name: str) -> bool:
     """True for names of outputs that give away more than probabilities (logits, embeddings)."""
-    return any(word in name.lower() for word in _HIDDEN)
+    return is_hidden(name) or any(word in name.lower() for word in _LOGITS)
 
 
 def is_simplex(scores: Scores) -> bool:
@@ -110,17 +119,25 @@ def _line_role(name: str, column: Array, spec: ModelSpec) -> Role:
 
 def role(name: str, column: Column, spec: ModelSpec) -> Role:
     """What one column of an answer is, by its form first and its name second."""
+    regressor = spec.task == "regressor"
     if isinstance(column, list):
-        return Role.LABELS if spec.task == "classifier" else Role.EXTRA
+        return Role.EXTRA if regressor else Role.LABELS
     if isinstance(column, Ranked):
         return Role.RANKED
     line = column.ndim == 1 or column.size == len(column)
-    if spec.task == "regressor":
+    if regressor:
         return Role.VALUES if line else Role.EXTRA
-    if line:
-        return Role.EXTRA if hides_more(name) and "logit" not in name.lower() else _line_role(name, column, spec)
-    if column.ndim != 2 or (spec.classes and column.shape[1] != len(spec.classes)):
+    if is_hidden(name) or not (line or _has_classes(column, spec)):
         return Role.EXTRA
+    return _line_role(name, column, spec) if line else _matrix_role(column)
+
+
+def _has_classes(column: Array, spec: ModelSpec) -> bool:
+    """True for (n, k) with k the number of classes, as far as that is known."""
+    return column.ndim == 2 and column.shape[1] == (len(spec.classes) or column.shape[1])
+
+
+def _matrix_role(column: Array) -> Role:
     return Role.PROBABILITIES if is_simplex(column) else Role.LOGITS
 
 
@@ -215,14 +232,12 @@ def read(columns: dict[str, Column], rows: int, spec: ModelSpec) -> Answer:
     for name, column in columns.items():
         if len(column) != rows:
             raise BadAnswer(f"expected {rows} rows, got {len(column)} in {name[:40]!r}")
-    if len(columns) == 1 and spec.task == "classifier":
-        only = next(iter(columns.values()))
-        if (
-            isinstance(only, np.ndarray)
-            and only.ndim == 2
-            and only.shape[1] == (len(spec.classes) or max(only.shape[1], 2))
-        ):
-            return Answer(kind=Exposure.PROBABILITIES if is_simplex(only) else Exposure.LOGITS, scores=only)
+    if len(columns) == 1:
+        # The usual answer, on the shortest way.
+        ((name, column),) = columns.items()
+        part = role(name, column, spec)
+        if part in _KINDS:
+            return Answer(_KINDS[part], scores=np.asarray(column))
     found = roles(columns, spec)
     if spec.task == "regressor":
         value = next(n for n, r in found.items() if r is Role.VALUES)

@@ -105,7 +105,11 @@ class Oracle(Protocol):
     timeout_s: float
     concurrent: bool
     clock: Clock
-    lines: Sequence[Line]
+
+    @property
+    def lines(self) -> Sequence[Line]:
+        """One for each account."""
+        ...
 
 
 Model = Callable[[Inputs], "Answer | Array"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,11 +14,12 @@ from wellhead.capture.guard import Guard
 from wellhead.capture.identify import Identify
 from wellhead.capture.keys import Keys
 from wellhead.config import Config, load
-from wellhead.serve.protocol import protocol_of
+from wellhead.core.errors import ConfigError
 from wellhead.serve import profiles
 from wellhead.serve.assemble import assemble
 from wellhead.serve.control import serve_control
 from wellhead.serve.desk import Desk
+from wellhead.serve.protocol import protocol_of
 from wellhead.serve.status import Ask, Reply
 
 KEYS_EVERY_S = 1.0
@@ -32,16 +34,16 @@ class Wellhead:
 
     def __init__(
         self, app: Any, config: Config | str | os.PathLike[str], clock: Callable[[], float] = time.time
-    ) -> None:  # noqa: TID251 - the rim is where the time comes from
+    ) -> None:
         config = config if isinstance(config, Config) else load(config)
         self.config = config
         self.worker = assemble(config, clock)
-        self._keys = Keys.open(config.access.keys)
+        self._identify = Identify(config.identity, config.access, Keys.open(config.access.keys))
         self._app = app
         guard = Guard(
             protocol=protocol_of(config),
             spec=profiles.spec_of(config),
-            identify=Identify(config.identity, config.access, self._keys),
+            identify=self._identify,
             gate=self.worker.gate,
             observe=self.worker.put,
             config=config,
@@ -84,10 +86,13 @@ class Wellhead:
     async def _keep_keys(self) -> None:
         while True:
             await asyncio.sleep(KEYS_EVERY_S)
-            self._keys.reload()
+            try:
+                self._identify.reload()
+            except ConfigError as e:
+                print(f"wellhead: {e}; the keys read before stay in force", file=sys.stderr, flush=True)
 
     async def _lifespan(self, scope: Any, receive: Any, send: Any) -> None:
-        """Start before the guarded app does, stop after it has stopped; an app without lifespan is served all the same."""
+        """Start before the guarded app does, stop after it has stopped; an app without lifespan is served too."""
 
         async def hear() -> Any:
             message = await receive()

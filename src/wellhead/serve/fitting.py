@@ -126,7 +126,7 @@ def _coded(profile: Profile, held: _Held) -> list[Coded]:
 def _pick(inputs: Sequence[Inputs], places: Sequence[tuple[int, int]]) -> Inputs:
     first = inputs[places[0][0]]
     if isinstance(first, list):
-        return [inputs[i][row] for i, row in places if isinstance(inputs[i], list)]  # type: ignore[misc]
+        return [inputs[i][row] for i, row in places if isinstance(inputs[i], list)]
     shape = first.shape[1:]
     return np.stack([part[row] for part, row in _arrays(inputs, places) if part.shape[1:] == shape])
 

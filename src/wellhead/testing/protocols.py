@@ -17,8 +17,8 @@ _CLASSIFIER = ModelSpec(name="m")
 _REGRESSOR = ModelSpec(name="m", task="regressor")
 _ROWS = (1, 3)
 _BROKEN = (
-    b"", b" ", b"null", b"[]", b"{}", b"[[]]", b"[[1],[1,2]]", b"NaN", b"[NaN]", b"[1e999]", b"[1e39]", b'{"a":1,"a":2}',
-    b"\xff\xfe", b'"\\ud800"', b"[" * 5000, b'{"a":' * 5000, b"[null]",
+    b"", b" ", b"null", b"[]", b"{}", b"[[]]", b"[[1],[1,2]]", b"NaN", b"[NaN]", b"[1e999]", b"[1e39]",
+    b'{"a":1,"a":2}', b"\xff\xfe", b'"\\ud800"', b"[" * 5000, b'{"a":' * 5000, b"[null]",
 )  # fmt: skip
 _GARBAGE = (
     *_BROKEN, b"0", b'""', b'"', b'a,"b', b'{"inputs":null}', b'{"predictions":null}', b"\x00", b",,", b"1,2\n3",

@@ -1,0 +1,152 @@
+import numpy as np
+import pytest
+from serving import CLASSES, NOW, WIDTH, predict
+
+from wellhead.config import parse
+from wellhead.core.batch import Batch, from_events
+from wellhead.core.event import Answer, Caller, Exchange, ModelSpec, Query
+from wellhead.core.exposure import Exposure
+from wellhead.core.finding import Alert, Decide
+from wellhead.core.verdict import Stance
+from wellhead.detect.replication import Replication
+from wellhead.detect.rules import Rules
+from wellhead.gate.observe import Observer
+from wellhead.gate.policy import compile_policy
+from wellhead.gate.record import Recorder, codes_of
+from wellhead.meter.fit import fit
+from wellhead.meter.sketch import Sketches
+
+RNG = np.random.default_rng(4)
+SAMPLE = RNG.normal(size=(400, WIDTH)).astype(np.float32)
+PROFILE = fit(SAMPLE, Answer(Exposure.PROBABILITIES, predict(SAMPLE)), ModelSpec(name="m"), np.random.default_rng(0))
+RECORDER = Recorder(model="m", key=b"k" * 32, pseudonym=lambda _field, value: value)
+SHARED = {"address": "198.51.100.7"}
+
+
+class World:
+    """An observer with a history that is simply everything it was given."""
+
+    def __init__(self, toml="", profile=PROFILE):
+        policy = compile_policy(parse(f'mode = "enforce"\n{toml}'))
+        self.events = []
+        self.observer = Observer(policy, Sketches(), Rules(), Replication(0.93, 0.7), self.recall)
+        if profile is not None:
+            self.observer.fitted(profile, NOW)
+
+    def recall(self, names, since_s, profile):
+        return from_events([e for e in self.events if e.principal in names and e.profile == profile])
+
+    def ask(self, name, inputs, now_s=NOW, **caller):
+        inputs = np.asarray(inputs, np.float32).reshape(-1, WIDTH)
+        query = Query("m", inputs, len(inputs), Exposure.PROBABILITIES)
+        x = Exchange(
+            Caller(principal=name, **caller), query, Answer(Exposure.PROBABILITIES, predict(inputs)), int(now_s * 1e6), 200
+        )
+        (codes,) = codes_of([query], PROFILE)
+        events = RECORDER.events(x, codes, PROFILE.id)
+        self.events += events
+        return self.observer.observe(from_events(events), now_s)
+
+    def closed(self, actions):
+        return {a.decision.principal for a in actions if isinstance(a, Decide)}
+
+
+def fresh(rows):
+    return RNG.normal(size=(rows, WIDTH))
+
+
+def test_one_who_draws_too_much_is_closed_and_the_alert_comes_first():
+    world = World()
+    actions = []
+    while not actions:
+        actions = world.ask("thief", fresh(16))
+    alert, decide = actions
+    assert isinstance(alert, Alert) and isinstance(decide, Decide)
+    assert alert.finding.members == ("thief",)
+    assert decide.decision.stance == Stance.THROTTLE
+    assert decide.decision.expires_us == int((NOW + 86_400) * 1e6)
+    assert "clone reproduces" in alert.finding.detail
+    assert any("unique_ratio" in e for e in alert.finding.evidence)
+
+
+def test_thirty_honest_customers_with_a_shared_address_are_no_campaign():
+    world = World()
+    for i in range(30):
+        own = fresh(20)
+        for _ in range(3):
+            assert world.ask(f"c{i}", own, **SHARED) == []
+    ledger = world.observer.meter
+    assert ledger.watched == frozenset()
+
+
+def test_suspects_that_share_an_address_are_summed_from_three_on():
+    world = World()
+    assert world.ask("a", fresh(32), **SHARED) == []
+    assert world.ask("b", fresh(32), **SHARED) == []
+    actions = world.ask("c", fresh(32), **SHARED)
+    assert world.closed(actions) == {"a", "b", "c"}
+
+
+def test_suspects_that_share_nothing_are_not_summed():
+    world = World()
+    for i in range(6):
+        assert world.ask(f"s{i}", fresh(32), address=f"10.{i}.0.1") == []
+
+
+def test_below_thirty_two_rows_nobody_is_judged():
+    world = World()
+    for i in range(10):
+        assert world.ask(f"s{i}", fresh(31), **SHARED) == []
+    assert world.observer.hits == {}
+
+
+def test_a_newcomer_joining_a_closed_campaign_is_closed_at_its_own_sign():
+    world = World()
+    for name in "abc":
+        world.ask(name, fresh(32), **SHARED)
+    assert world.closed(world.ask("d", fresh(31), **SHARED)) == set()
+    assert world.closed(world.ask("d", fresh(1), **SHARED)) == {"d"}
+
+
+def test_nobody_is_closed_twice_before_the_first_closing_expires():
+    world = World("[valve]\nclosed_for_s = 100")
+    first = [a for _ in range(20) for a in world.ask("thief", fresh(32))]
+    assert len(world.closed(first)) == 1 == sum(isinstance(a, Decide) for a in first)
+    assert world.closed(world.ask("thief", fresh(1), NOW + 101)) == {"thief"}
+
+
+def test_the_window_lets_old_days_go():
+    world = World("[valve]\nwindow_days = 2\nclosed_for_s = 1")
+    for _ in range(20):
+        world.ask("loyal", fresh(32))
+    later = NOW + 3 * 86_400
+    assert world.ask("loyal", fresh(1), later) == []
+
+
+def test_the_allowlist_is_never_closed_but_still_read():
+    world = World('[valve]\nallow = ["partner"]')
+    assert [a for _ in range(20) for a in world.ask("partner", fresh(32))] == []
+    assert world.observer.readings[("partner",)].drawn > 0.93
+
+
+def test_a_plan_can_allow_more():
+    world = World("[valve]\nmax_drawn = 0.93\n[plans.gold]\nmax_drawn = 1.0")
+    assert [a for _ in range(20) for a in world.ask("rich", fresh(32), plan="gold")] == []
+    assert [a for _ in range(20) for a in world.ask("poor", fresh(32))] != []
+
+
+def test_without_a_profile_sketches_and_rules_still_work_and_a_profile_judges_the_past():
+    world = World(profile=None)
+    assert [a for _ in range(20) for a in world.ask("thief", fresh(32))] == []
+    assert "thief" in world.observer.hits
+    assert world.closed(world.observer.fitted(PROFILE, NOW)) == {"thief"}
+
+
+@pytest.mark.parametrize("classes", [CLASSES])
+def test_a_batch_of_many_principals_counts_each(classes):
+    world = World()
+    inputs = fresh(2)
+    for name in ("a", "b", "a"):
+        world.ask(name, inputs)
+    assert world.observer.rows == {"a": 4, "b": 2}
+    assert isinstance(from_events(world.events), Batch)

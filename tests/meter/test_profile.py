@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+from metering import classifier, inputs, regressor
+
+from wellhead.core.errors import ProfileError
+from wellhead.meter.profile import Check, Profile, majority
+
+
+@pytest.mark.parametrize("profile", [classifier(), regressor()])
+def test_bytes_bring_the_same_profile_back(profile):
+    back = Profile.from_bytes(profile.to_bytes())
+    assert back.id == profile.id and back.spec == profile.spec and back.attainable == profile.attainable
+    x = inputs(20, seed=3)
+    assert (back.code(x) == profile.code(x)).all()
+    assert (back.features(back.code(x)) == profile.features(profile.code(x))).all()
+    assert (back.reference_features == profile.reference_features).all()
+
+
+def test_damaged_bytes_are_refused():
+    data = classifier().to_bytes()
+    for broken in (data[:-1], data[: len(data) // 2], b"", data[:5000] + b"\x00" + data[5001:], b"x" * 100):
+        with pytest.raises(ProfileError):
+            Profile.from_bytes(broken)
+
+
+def test_a_new_reference_keeps_the_id_and_moves_the_floor():
+    profile = classifier()
+    codes = profile.code(inputs(10, seed=5))
+    moved = profile.with_reference(codes, np.array([1] * 9 + [0]))
+    assert moved.id == profile.id and moved.floor == 0.9 and len(moved.reference) == 10
+    assert moved.reference_features.shape == (10, profile.dimension)
+
+
+def test_a_reference_without_rows_or_truths_is_refused():
+    profile = classifier()
+    for codes, truth in ((np.zeros((0, 6), np.int8), np.zeros(0)), (np.zeros((2, 6), np.int8), np.zeros(3))):
+        with pytest.raises(ProfileError, match="truths"):
+            profile.with_reference(codes, truth)
+
+
+def test_the_id_depends_on_what_ledgers_depend_on():
+    assert classifier().id != regressor().id != classifier(4).id
+
+
+def test_what_the_check_says():
+    assert str(Check()) == "unchecked: no learners were given" and not Check().checked
+    found = Check(error=1.25, bias=-0.5, points=((100, 0.8, 0.81),), reason="")
+    assert str(found) == "within 1.2 points of real learners (bias -0.5) up to 100 rows"
+
+
+def test_majority():
+    assert majority(np.array([2, 2, 1, 0])) == 0.5
