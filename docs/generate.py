@@ -18,61 +18,82 @@ HERE = Path(__file__).parent
 INTRODUCTION = """\
 # Configuration
 
-One TOML file. An unknown key is an error that says what was meant. Every key has a default, so the file holds only
-what you decide.
-A value can also come from the environment, for secrets and deployment: `WELLHEAD__LISTEN__PORT=9000` is `listen.port`.
+One TOML file, `wellhead.toml` unless `-c` names another; `wellhead init` writes one to start from. Every key has a
+default, so the file holds only what you decide. An unknown key, a wrong type or a number out of range stops the start
+with one line that names the path and what was meant.
+
+A value can also come from the environment, for secrets and deployment: `WELLHEAD__LISTEN__PORT=9000` is `port` in
+`[listen]`, and stands over the file's. Items of a list are separated by commas there.
 
 This page is generated from the structs of `wellhead.config`.
 """
+COLUMNS = ["| key | type | default | meaning |", "|---|---|---|---|"]
 
 
-def type_word(annotation: object) -> str:
+def type_word(hint: object) -> str:
     """A type as people write it in TOML."""
     words = {str: "string", int: "integer", float: "number", bool: "true or false"}
-    if annotation in words:
-        return words[typing.cast("type", annotation)]
-    if typing.get_origin(annotation) is tuple:
-        return f"list of {type_word(typing.get_args(annotation)[0])}s"
-    if isinstance(annotation, types.UnionType):
-        return type_word(next(a for a in typing.get_args(annotation) if a is not type(None)))
+    if hint in words:
+        return words[typing.cast("type", hint)]
+    if typing.get_origin(hint) is typing.Literal:
+        return ", ".join(f"`{word}`" for word in typing.get_args(hint))
+    if typing.get_origin(hint) is tuple:
+        item = typing.get_args(hint)[0]
+        return f"list of {type_word(item)}" + ("s" if item is str else "")
     return "table"
+
+
+def range_word(metadata: tuple[object, ...]) -> str:
+    """The range of a number, as a suffix of its type; empty for what has none that anybody meets."""
+    found = [m for m in metadata if isinstance(m, msgspec.Meta)]
+    low = next((f"over {m.gt:g}" for m in found if m.gt is not None), "")
+    low = next((f"{m.ge:g}" for m in found if m.ge is not None), low)
+    high = next((f"{m.le:,.0f}" if m.le > 1e5 else f"{m.le:g}" for m in found if m.le is not None and m.le < 2**53), "")
+    return f", {low} to {high}" if high else f", {low} or more" if low else ""
 
 
 def default_word(value: object) -> str:
     """A default as it would stand in the file."""
     if value is None:
         return "that of the whole"
-    if isinstance(value, tuple):
-        value = list(value)
     return f"`{msgspec.json.encode(value).decode()}`"
+
+
+def without_none(hint: object) -> object:
+    """`X` of `X | None`."""
+    if typing.get_origin(hint) not in (types.UnionType, typing.Union):
+        return hint
+    return next(a for a in typing.get_args(hint) if a is not type(None))
+
+
+def row(field: msgspec.structs.FieldInfo, hint: object, meaning: str) -> str:
+    """One key."""
+    metadata = getattr(hint, "__metadata__", ())
+    bare = without_none(typing.get_args(hint)[0] if metadata else hint)
+    if getattr(bare, "__metadata__", ()):
+        metadata, bare = (*metadata, *bare.__metadata__), typing.get_args(bare)[0]
+    cells = (f"`{field.name}`", type_word(bare) + range_word(metadata), default_word(field.default), meaning)
+    return f"| {' | '.join(cells)} |"
 
 
 def section(name: str, struct: type[msgspec.Struct]) -> list[str]:
     """One table of the file, then its sub-tables."""
-    title = f"## [{name}]" if name else "## At the top"
-    lines = ["", title, "", " ".join(inspect.getdoc(struct).split()) if struct.__doc__ else "", ""]
-    lines += ["| key | type | default |", "|---|---|---|"]
-    nested: list[tuple[str, type[msgspec.Struct]]] = []
-    hints = typing.get_type_hints(struct)
+    lines = ["", f"## [{name}]" if name else "## At the top", "", " ".join((inspect.getdoc(struct) or "").split()), ""]
+    plain, annotated = typing.get_type_hints(struct), typing.get_type_hints(struct, include_extras=True)
+    meanings = config.meanings(struct)
+    rows, nested = [], []
     for field in msgspec.structs.fields(struct):
-        hint = hints[field.name]
-        inner = next(
-            (a for a in (hint, *typing.get_args(hint)) if isinstance(a, type) and issubclass(a, msgspec.Struct)), None
-        )
+        inner = without_none(plain[field.name])
         place = f"{name}.{field.name}" if name else field.name
-        if inner is not None:
-            is_map = typing.get_origin(hint) is dict
-            if is_map or not (name.startswith("plans.")):
-                nested.append((f"{place}.NAME" if is_map else place, inner))
-            else:
-                lines.append(f"| `{field.name}` | table, keys as in its section above | that of the whole |")
-            continue
-        lines.append(f"| `{field.name}` | {type_word(hint)} | {default_word(field.default)} |")
-    if lines[-1] == "|---|---|---|":
-        lines = lines[:-3]
-    for place, inner in nested:
-        lines += section(place, inner)
-    return lines
+        if typing.get_origin(inner) is dict:
+            nested += section(f"{place}.NAME", typing.get_args(inner)[1])
+        elif not (isinstance(inner, type) and issubclass(inner, msgspec.Struct)):
+            rows.append(row(field, annotated[field.name], meanings[field.name]))
+        elif inner is plain[field.name]:
+            nested += section(place, inner)
+        else:
+            rows.append(f"| `{field.name}` | table | that of the whole | Keys as in [[{field.name}]](#{field.name}). |")
+    return [*lines, *COLUMNS, *rows, *nested]
 
 
 def configuration() -> str:

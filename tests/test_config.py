@@ -91,7 +91,7 @@ def test_an_absurd_number_names_its_path(text, path):
         ("[model]\ntask = 'classify'", "did you mean `classifier`?"),
         ("[access]\nunauthenticated = 'drop'", "expected one of refuse, pool"),
         ("[paths]\nunreadable = 'opened'", "did you mean `open`?"),
-        ("[exposure]\nexposure = 'probs'", "did you mean `probabilities`?"),
+        ("[exposure]\nexposure = 'probability'", "did you mean `probabilities`?"),
         ("[plans.gold.exposure]\nexposure = 'lables'", "exposure.exposure`, got `lables`; did you mean `label`?"),
         ("[valve]\nshare = ['agnt']", "`$.valve.share[0]`, got `agnt`; did you mean `agent`?"),
     ],

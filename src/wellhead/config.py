@@ -20,6 +20,7 @@ from wellhead.core.exposure import Exposure
 _PREFIX = "WELLHEAD__"
 
 Count = Annotated[int, Meta(ge=0, le=2**53)]
+Bytes = Annotated[int, Meta(ge=1, le=2**40)]
 Seconds = Annotated[float, Meta(gt=0.0, le=31_536_000.0)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 ExposureWord = Literal["label", "top_k", "probabilities", "logits"]
@@ -44,7 +45,7 @@ class Upstream(_Section, frozen=True, kw_only=True):
     url: Annotated[str, "Scheme, host and port of the model server."] = "http://127.0.0.1:8000"
     connect_timeout_s: Annotated[Seconds, "Seconds to wait for a connection."] = 2.0
     read_timeout_s: Annotated[Seconds, "Seconds to wait for an answer."] = 30.0
-    max_answer_bytes: Annotated[Count, "Longest answer that is read; a longer one is a 502."] = 16_777_216
+    max_answer_bytes: Annotated[Bytes, "Longest answer that is read; a longer one is a 502."] = 16_777_216
     max_idle_connections: Annotated[Count, "Connections kept open between requests."] = 256
 
 
@@ -91,7 +92,7 @@ class Access(_Section, frozen=True, kw_only=True):
 
 
 class Limits(_Section, frozen=True, kw_only=True):
-    """All in rows: a batch of 256 is 256. 0 means no limit."""
+    """All in rows: a batch of 256 is 256. 0 rows means no limit."""
 
     rows_per_minute: Annotated[Count, "Sustained rate of one principal."] = 600
     burst_rows: Annotated[Count, "Rows at once; 0 is one minute's worth."] = 600
@@ -99,7 +100,7 @@ class Limits(_Section, frozen=True, kw_only=True):
     global_rows_per_minute: Annotated[Count, "Sustained rate of all principals together."] = 0
     max_rows: Annotated[Count, "Rows in one request."] = 256
     max_unread_rows: Annotated[Count, "Rows of one principal admitted and not yet metered."] = 1024
-    max_body_bytes: Annotated[Count, "Bytes of a request's body."] = 10_485_760
+    max_body_bytes: Annotated[Bytes, "Bytes of a request's body."] = 10_485_760
 
 
 class Exposed(_Section, frozen=True, kw_only=True):
@@ -186,9 +187,9 @@ def _below(hint: Any, key: str) -> Any:
     return arguments[get_origin(hint) is dict] if get_origin(hint) in (dict, tuple) else None
 
 
-def _did_you_mean(word: str, known: Sequence[str]) -> str:
+def _did_you_mean(word: str, known: Sequence[str], otherwise: str = "known: ") -> str:
     near = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean `{near[0]}`?" if near else f"known: {', '.join(known)}"
+    return f"did you mean `{near[0]}`?" if near else otherwise and otherwise + ", ".join(known)
 
 
 def _unknown(tree: Any, hint: Any, path: str = "$") -> Iterator[str]:

@@ -66,7 +66,6 @@ def test_the_stored_bytes_are_one_line_and_canonical(record):
 @pytest.mark.parametrize(
     "line",
     [
-        b" ",
         b"{",
         b"[]",
         b'{"kind":"rumour"}',

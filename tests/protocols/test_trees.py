@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from wellhead.core.errors import BadAnswer, ProtocolError
 from wellhead.core.event import Answer, ModelSpec, Query
@@ -41,7 +43,8 @@ def test_columns_go_back_as_they_came(node):
     [[], None, 3, [None], [[1], [None]], ["a", 1], [{"a": 1}, {"b": 1}], [{"a": {}}], [{"cat": 0.5, "dog": "x"}],
      [["1", "2"]],
      [{"cat": 0.5, "dog": 0.5}, {"cat": 0.5}], [{"cat": 0.5, "eel": 0.5}], [[["cat", 0.5], ["cat", 0.5]]],
-     [["cat", 0.5]]],
+     [["cat", 0.5]],
+     [[["cat", 0.5], ["dog", 0.5]], 0.5], [[["cat", 0.5], ["dog", 0.5]], [0.5, 0.5]], [[["cat", 0.5]], "cat"]],
 )  # fmt: skip
 def test_what_is_no_prediction(node):
     with pytest.raises((BadAnswer, ProtocolError)):
@@ -78,3 +81,33 @@ def test_replies():
     assert reply_of(Answer(Exposure.PROBABILITIES, scores=scores), Query("m", [], 1, Exposure.LABEL)) == [1]
     both = reply_of(Answer(Exposure.PROBABILITIES, scores=scores, labels=np.array([0])), query)
     assert both == [{"predicted_label": 0, "score": [0.25, 0.75]}]
+
+
+SCORE = st.floats(0.01, 0.99)
+ROW = st.one_of(
+    SCORE,
+    st.sampled_from([0, 1, "cat", "dog"]),
+    SCORE.map(lambda p: [p, 1 - p]),
+    SCORE.map(lambda p: {"cat": p, "dog": 1 - p}),
+    SCORE.map(lambda p: [["cat", p], ["dog", 1 - p]]),
+    SCORE.map(lambda p: {"score": p, "predicted_label": 1}),
+    SCORE.map(lambda p: {"class": "cat", "probability": p, "logits": [p * 3, 1.0]}),
+    SCORE.map(lambda p: {"p": [p, 1 - p], "hidden": [p, p, p], "z": p}),
+)
+
+
+def decimals(tree):
+    if isinstance(tree, dict | list):
+        return {x for v in (tree.values() if isinstance(tree, dict) else tree) for x in decimals(v)}
+    return {tree} if isinstance(tree, float) else set()
+
+
+@given(st.lists(ROW, min_size=2, max_size=2) | ROW.map(lambda r: [r, r]) | ROW.map(lambda r: {"x": [r, r]}))
+def test_a_label_leaves_no_score_behind(node):
+    try:
+        top = read(columns_of(node, PETS), 2, PETS).top1
+    except BadAnswer:
+        return
+    served = rewritten(node, write(columns_of(node, PETS), Answer(Exposure.LABEL, labels=top), PETS))
+    assert decimals(served) <= {0.0, 1.0}
+    assert read(columns_of(served, PETS), 2, PETS).top1.tolist() == top.tolist()

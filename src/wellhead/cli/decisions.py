@@ -20,7 +20,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     add = verbs.add_parser("add", help="put a stance in force; it always expires")
     add.add_argument("principal")
     add.add_argument("stance", choices=_STANCES)
-    add.add_argument("--hours", type=float, default=24.0, help="until it expires (default: %(default)s)")
+    add.add_argument("--hours", type=hours, default=24.0, help="until it expires (default: %(default)s)")
     add.add_argument("--reason", default="operator", help="kept in the log")
     add_config(add)
     add.set_defaults(run=run_add)
@@ -29,6 +29,14 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     remove.add_argument("--reason", default="operator", help="kept in the log")
     add_config(remove)
     remove.set_defaults(run=run_remove)
+
+
+def hours(text: str) -> float:
+    """More than 0 and at most a year of them; raises ValueError."""
+    number = float(text)
+    if not 0.0 < number <= 8784.0:
+        raise ValueError(text)
+    return number
 
 
 def run_list(arguments: argparse.Namespace) -> int:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from wellhead.core.arrays import Inputs
     from wellhead.core.event import Answer
     from wellhead.meter.profile import Profile
+    from wellhead.redteam.oracle import Line
 
 _ROWS_A_CALL = 50
 
@@ -41,38 +42,55 @@ def read_inputs(file: Path) -> Inputs:
     """The inputs in a file; raises ConfigError naming it where they cannot be read."""
     import numpy as np
 
+    if file.suffix not in (".npy", ".csv", ".txt"):
+        raise ConfigError(f"expected a .npy, .csv or .txt file, got {file}")
     try:
-        if file.suffix == ".txt":
-            return [line for line in file.read_text(encoding="utf-8").splitlines() if line]
-        table = np.loadtxt(file, delimiter=",", ndmin=2) if file.suffix == ".csv" else np.load(file, allow_pickle=False)
-        inputs = np.asarray(table, np.float32)
+        if file.suffix == ".npy":
+            with file.open("rb") as f:
+                table = np.lib.format.read_array(f, allow_pickle=False)
+        else:
+            lines = [line for line in file.read_text(encoding="utf-8").splitlines() if line]
+            if lines and file.suffix == ".txt":
+                return lines
+            table = np.loadtxt(lines, delimiter=",", ndmin=2) if lines else np.zeros((0, 0))
+        with np.errstate(over="ignore"):
+            inputs = np.asarray(table, np.float32)
     except (OSError, ValueError) as e:
         raise ConfigError(f"expected inputs in {file}, got: {e}", "give a .npy, .csv or .txt file") from e
-    if inputs.ndim < 2 or not len(inputs) or not np.isfinite(inputs).all():
+    if inputs.ndim < 2 or not inputs.size or not np.isfinite(inputs).all():
         raise ConfigError(f"expected finite numbers of shape (n, ...) in {file}, got shape {inputs.shape}")
     return inputs
 
 
-def ask_upstream(config: Config, inputs: Inputs, key: str, owner: str) -> Iterator[Answer]:
-    """The upstream's answers, a part at a time; raises ProfileError where it does not answer."""
-    from wellhead.redteam.http import Account, Http
+def line_of(config: Config, key: str, owner: str) -> Line:
+    """The way to the upstream; raises ConfigError where it is on another host and nobody allowed asking it."""
+    from urllib.parse import urlsplit
+
+    from wellhead.redteam.http import Account, Http, is_loopback
     from wellhead.serve.profiles import spec_of
     from wellhead.serve.protocol import protocol_of
 
-    oracle = Http(
-        config.upstream.url, protocol_of(config), spec_of(config), (Account("operator", key),),
-        authorised=bool(owner), owner=owner,
-    )  # fmt: skip
-    line = oracle.lines[0]
-    for start in range(0, len(inputs), _ROWS_A_CALL):
-        reply = line.send(inputs[start : start + _ROWS_A_CALL], config.upstream.read_timeout_s)
-        if reply.answer is None:
-            remedy = "start the model server, or set upstream.url and model.protocol"
-            raise ProfileError(
-                f"expected an answer from {config.upstream.url}, got {reply.status} {reply.detail}", remedy
-            )
-        yield reply.answer
-    line.close()
+    host = urlsplit(config.upstream.url).hostname or ""
+    if host and not is_loopback(host) and not owner:
+        raise ConfigError(f"expected an upstream on this host, got {host}", "name who allows it with --authorised-by")
+    account = Account("operator", key)
+    protocol, spec = protocol_of(config), spec_of(config)
+    return Http(config.upstream.url, protocol, spec, (account,), authorised=bool(owner), owner=owner).lines[0]
+
+
+def ask_upstream(config: Config, inputs: Inputs, key: str, owner: str) -> Iterator[Answer]:
+    """The upstream's answers, a part at a time; raises ProfileError where it does not answer."""
+    line = line_of(config, key, owner)
+    try:
+        for start in range(0, len(inputs), _ROWS_A_CALL):
+            reply = line.send(inputs[start : start + _ROWS_A_CALL], config.upstream.read_timeout_s)
+            if reply.answer is None:
+                got = f"{reply.status} {reply.detail}".strip()
+                remedy = "start the model server, or set upstream.url and model.protocol"
+                raise ProfileError(f"expected an answer from {config.upstream.url}, got {got}", remedy)
+            yield reply.answer
+    finally:
+        line.close()
 
 
 def run_fit(arguments: argparse.Namespace) -> int:

@@ -19,6 +19,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def table(status: Status) -> object:
     """The strongest principals as a rich table."""
     from rich.table import Table
+    from rich.text import Text
 
     rows = Table("principal", box=None, header_style="bold")
     for head in ("rows", "rows/min", "replication", "of attainable", "drawn", "bits", "stance"):
@@ -28,7 +29,7 @@ def table(status: Status) -> object:
         rate = f"{s.rows_per_minute:.0f}"
         colour = "red" if s.stance != "allow" else ""
         cells = (
-            s.principal,
+            Text(s.principal),  # a caller's own name is no markup
             str(s.rows),
             rate,
             share(s.replication),

@@ -123,7 +123,7 @@ def role(name: str, column: Column, spec: ModelSpec) -> Role:
     if isinstance(column, list):
         return Role.EXTRA if regressor else Role.LABELS
     if isinstance(column, Ranked):
-        return Role.RANKED
+        return Role.EXTRA if regressor else Role.RANKED
     line = column.ndim == 1 or column.size == len(column)
     if regressor:
         return Role.VALUES if line else Role.EXTRA

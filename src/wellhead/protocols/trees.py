@@ -103,7 +103,7 @@ def _only_numbers(values: list[Any]) -> None:
 
 def _ranked(rows: list[Any], spec: ModelSpec) -> Ranked:
     """Ranked scores from rows of (label, score) pairs, each row as long as the first and best first."""
-    if not rows[0] or any(len(row) != len(rows[0]) for row in rows):
+    if not rows[0] or not all(_is_ranking(row, len(rows[0])) for row in rows):
         raise BadAnswer("expected the same number of labelled scores in each row, got others")
     pairs = [sorted(row, key=lambda p: -_score(p[1])) for row in rows]
     values = double([[_score(score) for _, score in row] for row in pairs])
@@ -111,6 +111,12 @@ def _ranked(rows: list[Any], spec: ModelSpec) -> Ranked:
     if any(len(set(row)) != len(row) for row in index.tolist()):
         raise BadAnswer("expected each label once in a row, got one twice")
     return Ranked(values, index, tuple(tuple(str(label) for label, _ in row) for row in pairs))
+
+
+def _is_ranking(row: Any, length: int) -> bool:
+    return (
+        isinstance(row, list) and len(row) == length and all(isinstance(p, list | tuple) and len(p) == 2 for p in row)
+    )
 
 
 def _score(value: Any) -> float:

@@ -70,4 +70,4 @@ def fit_profile(inputs: Inputs, answers: Answer, spec: ModelSpec) -> Profile:
         checkers = learners(spec.task)
     except MissingExtra:
         checkers = {}
-    return fit(inputs, answers, spec, np.random.default_rng(_SEED), **({"learners": checkers} if 0 else {}))
+    return fit(inputs, answers, spec, np.random.default_rng(_SEED), learners=checkers)

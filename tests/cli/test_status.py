@@ -1,0 +1,57 @@
+import json
+
+import pytest
+from rich.console import Console
+
+from wellhead.cli.status import summary, table
+from wellhead.serve.status import Reply, Standing, Status
+
+QUIET = Standing("ann", 12, 3.2)
+THIEF = Standing("key:7", 900, 60.0, 0.81, 0.94, 0.1, 0.85, 512.4, "throttle", "drawn 85 %", 1_700_000_000_000_000)
+STATUS = Status("enforce", "digits", "ab12", 1, 40, 912, 5, 2, 1, 1, 77, 3, 4, (THIEF, QUIET))
+
+
+def printed(thing):
+    console = Console(width=120, color_system=None, force_terminal=False)
+    with console.capture() as capture:
+        console.print(thing)
+    return capture.get()
+
+
+def test_the_summary_says_the_numbers_of_the_whole_gate():
+    first, second = summary(STATUS).splitlines()
+    assert first == "enforce: model digits, profile ab12, log 77 records"
+    for said in ("40 requests", "912 rows", "5 refused", "2 principals", "1 watched", "1 findings", "3 waiting"):
+        assert said in second
+    assert "4 answers failed closed" in second
+
+
+def test_the_table_has_a_row_for_each_principal_in_the_order_given():
+    head, first, second = printed(table(STATUS)).splitlines()
+    assert head.split()[:2] == ["principal", "rows"]
+    assert first.split() == ["key:7", "900", "60", "81.0", "%", "94.0", "%", "85.0", "%", "512", "throttle"]
+    assert second.split() == ["ann", "12", "3", "-", "-", "-", "-", "allow"]
+
+
+def test_a_principal_that_looks_like_markup_is_printed_as_it_is():
+    status = Status("observe", "m", "", 1, *[0] * 9, (Standing("[red]ann[/red] [/b]", 1, 1.0),))
+    assert "[red]ann[/red] [/b]" in printed(table(status))
+
+
+def test_the_running_gate_is_asked(running, wellhead):
+    running.reply = Reply(status=STATUS)
+    code, out, _ = wellhead("status")
+    assert code == 0
+    assert summary(STATUS).splitlines()[0] in out
+    assert "key:7" in out
+
+
+def test_json_is_for_programs(running, wellhead):
+    running.reply = Reply(status=STATUS)
+    assert json.loads(wellhead("status", "--json")[1])["standings"][0]["principal"] == "key:7"
+
+
+@pytest.mark.parametrize("reply", [Reply()])
+def test_no_status_is_a_failure(running, wellhead, reply):
+    running.reply = reply
+    assert wellhead("status")[0] == 1

@@ -1,0 +1,18 @@
+from wellhead.serve.status import Reply, Standing, Status
+
+STATUS = Status("observe", "digits", "", 1, 2, 3, 0, 1, 0, 0, 5, 0, 0, (Standing("ann", 3, 1.0),))
+
+
+def test_as_many_looks_as_asked_for(running, wellhead):
+    running.reply = Reply(status=STATUS)
+    code, out, _ = wellhead("top", "--looks", "2", "--interval", "0", "-n", "7")
+    assert code == 0
+    assert [(a.ask, a.top) for a in running.heard] == [("status", 7)] * 2
+    assert "ann" in out
+
+
+def test_a_gate_that_went_away_is_one_line(place, wellhead):
+    code, _, err = wellhead("top", "--looks", "1")
+    assert code == 2
+    assert err.strip().count("\n") == 0
+    assert "wellhead serve" in err

@@ -1,0 +1,79 @@
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from wellhead.cli.main import COMMANDS
+from wellhead.config import Config, Plan
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "docs" / "generate.py"
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+
+
+@pytest.fixture(scope="module")
+def generate():
+    spec = importlib.util.spec_from_file_location("generate", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def sections(struct, path=""):
+    """(path, struct) of every table of the file."""
+    yield path, struct
+    for key in struct.__struct_fields__:
+        value = getattr(struct, key)
+        below = f"{path}.{key}" if path else key
+        if isinstance(value, msgspec.Struct):
+            yield from sections(value, below)
+        elif isinstance(value, dict):
+            yield f"{below}.NAME", Plan()
+
+
+def test_both_pages_are_up_to_date():
+    done = subprocess.run([sys.executable, SCRIPT, "--check"], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+
+
+def test_a_stale_page_is_named_and_left_alone(generate, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(generate, "HERE", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["generate.py", "--check"])
+    assert generate.main() == 1
+    assert "docs/configuration.md is stale" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("path", "struct"), list(sections(Config())), ids=lambda x: x if isinstance(x, str) else "")
+def test_every_key_is_documented_in_its_section_with_a_meaning(generate, path, struct):
+    title = f"## [{path}]" if path else "## At the top"
+    text = generate.configuration().split(f"\n{title}\n")[1].split("\n## ")[0]
+    for key in struct.__struct_fields__:
+        if not isinstance(getattr(struct, key), msgspec.Struct | dict):
+            assert re.search(rf"^\| `{key}` \|[^|]+\|[^|]+\| [^|]{{10,}} \|$", text, re.MULTILINE), key
+
+
+def test_types_and_ranges_are_those_of_the_code(generate):
+    text = generate.configuration()
+    assert "| `port` | integer, 0 to 65535 | `8787` |" in text
+    assert "| `max_drawn` | number, 0 to 1 | that of the whole |" in text
+    assert '| `mode` | `observe`, `enforce` | `"observe"` |' in text
+
+
+def test_every_command_is_documented(generate):
+    text = generate.commands()
+    for command in COMMANDS:
+        assert f"### wellhead {command}\n" in text
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_link_between_pages_leads_somewhere(page):
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        if "://" in target or target.startswith(("#", "mailto:")):
+            continue
+        assert (page.parent / target.partition("#")[0]).exists(), f"{page.name} links to {target}"
