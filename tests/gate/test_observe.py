@@ -12,14 +12,14 @@ from wellhead.detect.replication import Replication
 from wellhead.detect.rules import Rules
 from wellhead.gate.observe import Observer
 from wellhead.gate.policy import compile_policy
-from wellhead.gate.record import Recorder, codes_of
+from wellhead.gate.record import Recorder
 from wellhead.meter.fit import fit
 from wellhead.meter.sketch import Sketches
 
 RNG = np.random.default_rng(4)
 SAMPLE = RNG.normal(size=(400, WIDTH)).astype(np.float32)
 PROFILE = fit(SAMPLE, Answer(Exposure.PROBABILITIES, predict(SAMPLE)), ModelSpec(name="m"), np.random.default_rng(0))
-RECORDER = Recorder(model="m", key=b"k" * 32, pseudonym=lambda _field, value: value)
+RECORDER = Recorder("m", b"k" * 32, lambda _field, value: value)
 SHARED = {"address": "198.51.100.7"}
 
 
@@ -42,10 +42,10 @@ class World:
         x = Exchange(
             Caller(principal=name, **caller), query, Answer(Exposure.PROBABILITIES, predict(inputs)), int(now_s * 1e6), 200
         )
-        (codes,) = codes_of([query], PROFILE)
-        events = RECORDER.events(x, codes, PROFILE.id)
+        recorded = RECORDER.record([x], PROFILE)
+        (events,), (batch,) = recorded.events, recorded.batches
         self.events += events
-        return self.observer.observe(from_events(events), now_s)
+        return self.observer.observe(batch, now_s)
 
     def closed(self, actions):
         return {a.decision.principal for a in actions if isinstance(a, Decide)}

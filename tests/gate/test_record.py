@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from wellhead.core.batch import from_events
 from wellhead.core.codec import decode, encode, log_scores
+from wellhead.core.errors import ProfileError
 from wellhead.core.event import ROWS_PER_EVENT, Answer, Caller, Exchange, Query
 from wellhead.core.exposure import Exposure
 from wellhead.gate.record import Recorder, fingerprints, network_of, probabilities
@@ -12,8 +13,26 @@ from wellhead.gate.record import Recorder, fingerprints, network_of, probabiliti
 KEY = b"k" * 32
 
 
+class Fixed:
+    """A profile whose codes are given."""
+
+    id = "p1"
+
+    def __init__(self, codes):
+        self.codes = codes
+
+    def code(self, inputs):
+        if len(inputs) != len(self.codes):
+            raise ProfileError("expected other inputs")
+        return self.codes
+
+
 def recorder():
-    return Recorder(model="m", key=KEY, pseudonym=lambda field, value: f"{field}:{len(value)}" if value else "")
+    return Recorder("m", KEY, lambda field, value: f"{field}:{len(value)}" if value else "")
+
+
+def events_of(x, codes=None):
+    return recorder().record([x], None if codes is None else Fixed(codes)).events[0]
 
 
 def exchange(rows, k=3, kind=Exposure.PROBABILITIES):
@@ -28,7 +47,7 @@ def exchange(rows, k=3, kind=Exposure.PROBABILITIES):
 def test_rows_survive_the_way_through_stored_bytes(rows):
     x = exchange(rows)
     codes = np.arange(rows * 4, dtype=np.int64).reshape(rows, 4).astype(np.int8)
-    events = recorder().events(x, codes, "p1")
+    events = events_of(x, codes)
     batch = from_events([decode(encode(e)) for e in events])
     assert len(batch) == rows == sum(e.rows for e in events)
     assert [e.part for e in events] == list(range(len(events)))
@@ -41,13 +60,13 @@ def test_rows_survive_the_way_through_stored_bytes(rows):
 
 def test_a_full_event_fits_into_a_log_entry():
     x = exchange(ROWS_PER_EVENT, k=1000)
-    (event,) = recorder().events(x, np.full((ROWS_PER_EVENT, 256), -128, np.int8), "p1")
+    (event,) = events_of(x, np.full((ROWS_PER_EVENT, 256), -128, np.int8))
     assert len(encode(event)) <= 65_535
     assert from_events([event]).score_classes.shape == (ROWS_PER_EVENT, 32)
 
 
 def test_personal_values_enter_only_as_tokens():
-    (event,) = recorder().events(exchange(1), None, "")
+    (event,) = events_of(exchange(1))
     assert b"192.0.2" not in encode(event)
     assert b"curl" not in encode(event)
     assert event.organisation == "acme"
@@ -56,18 +75,18 @@ def test_personal_values_enter_only_as_tokens():
 def test_a_refused_request_is_one_event_without_answer():
     x = exchange(2)
     x.answer, x.status = None, 429
-    (event,) = recorder().events(x, None, "")
+    (event,) = events_of(x)
     assert (event.status, event.rows, event.given, event.fingerprints, event.scores) == (429, 2, 0, "", "")
     x.query = None
-    assert recorder().events(x, None, "")[0].rows == 0
+    assert events_of(x)[0].rows == 0
 
 
 def test_labels_and_values_are_kept():
     x = exchange(2)
     x.answer = Answer(Exposure.LABEL, labels=np.array([2, 0]))
-    assert recorder().events(x, None, "")[0].top1 == (2, 0)
+    assert events_of(x)[0].top1 == (2, 0)
     x.answer = Answer(Exposure.VALUE, values=np.array([0.1, 1e300]))
-    batch = from_events(recorder().events(x, None, ""))
+    batch = from_events(events_of(x))
     assert batch.values.tolist() == [0.1, 1e300]
 
 
@@ -90,3 +109,53 @@ def test_networks(address, network):
 def test_logits_become_probabilities():
     p = probabilities(Answer(Exposure.LOGITS, np.array([[1000.0, 0.0], [0.0, 0.0]])))
     assert p == pytest.approx(np.array([[1.0, 0.0], [0.5, 0.5]]))
+
+
+MIXED = {
+    "probabilities": lambda n: Answer(Exposure.PROBABILITIES, np.random.default_rng(n).dirichlet(np.ones(3), n)),
+    "many classes": lambda n: Answer(Exposure.PROBABILITIES, np.random.default_rng(n).dirichlet(np.ones(50), n)),
+    "labels": lambda n: Answer(Exposure.LABEL, labels=np.arange(n) % 3),
+    "label and one-hot": lambda n: Answer(Exposure.LABEL, np.eye(3)[np.arange(n) % 3], np.arange(n) % 3),
+    "logits": lambda n: Answer(Exposure.LOGITS, np.random.default_rng(n).normal(size=(n, 3))),
+    "values": lambda n: Answer(Exposure.VALUE, values=np.linspace(0, 1, n)),
+    "refused": lambda n: None,
+}
+
+
+@given(st.lists(st.tuples(st.sampled_from(sorted(MIXED)), st.integers(1, 70), st.sampled_from("ab")), max_size=12))
+def test_live_columns_equal_those_unpacked_from_the_stored_events(asked):
+    """The fast way (columns at hand) against the slow obvious one (every stored event unpacked)."""
+    exchanges = []
+    for kind, rows, name in asked:
+        x = exchange(rows)
+        x.answer, x.caller = MIXED[kind](rows), Caller(principal=name, address="192.0.2.1")
+        exchanges.append(x)
+    recorded = recorder().record(exchanges, None)
+    assert len(recorded.events) == len(exchanges)
+    live = {}
+    for batch in recorded.batches:
+        for row in range(len(batch)):
+            one = batch.take(np.array([row]))
+            live.setdefault((batch.names[int(one.principal[0])], int(one.fingerprint[0])), []).append(one)
+    stored = [decode(encode(e)) for made in recorded.events for e in made if e.given]
+    assert sum(e.rows for e in stored) == sum(len(b) for b in recorded.batches)
+    for event in stored:
+        batch = from_events([event])
+        for row in range(len(batch)):
+            one = batch.take(np.array([row]))
+            twins = live[event.principal, int(one.fingerprint[0])]
+            assert any(_equal(one, twin) for twin in twins)
+
+
+def _equal(a, b):
+    fields = ("time_s", "codes", "asked", "given", "top1", "confidence", "scores", "score_classes", "values")
+    same = (np.array_equal(getattr(a, f), getattr(b, f), equal_nan=getattr(a, f).dtype.kind == "f") for f in fields)
+    return all(same) and a.classes == b.classes
+
+
+def test_an_exchange_of_another_shape_does_not_spoil_the_others():
+    wide, narrow = exchange(2), exchange(3)
+    narrow.query = Query("m", np.zeros((3, 2), np.float32), 3, Exposure.PROBABILITIES)
+    recorded = recorder().record([wide, narrow], Fixed(np.zeros((2, 4), np.int8)))
+    assert [c is None for c in recorded.codes] == [False, True]
+    assert sorted(b.codes.shape for b in recorded.batches) == [(2, 4), (3, 0)]

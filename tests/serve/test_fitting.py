@@ -9,7 +9,7 @@ from wellhead.gate.record import Recorder
 from wellhead.meter.fit import fit
 from wellhead.serve.fitting import MOST, Fitting, mark
 
-RECORDER = Recorder(model="m", key=b"k" * 32, pseudonym=lambda _field, value: value)
+RECORDER = Recorder("m", b"k" * 32, lambda _field, value: value)
 
 
 def exchange(inputs, request="r"):
@@ -20,7 +20,7 @@ def exchange(inputs, request="r"):
 
 def feed(fitting, inputs, request="r"):
     x = exchange(inputs, request)
-    events = RECORDER.events(x, None, "")
+    events = RECORDER.record([x], None).events[0]
     fitting.see(x, events, None)
     return events
 
@@ -53,9 +53,9 @@ def test_repeats_do_not_count():
 def test_refusals_and_coded_queries_are_not_held():
     fitting = Fitting(real_fit, enough=2)
     x = exchange(np.zeros((1, 4)))
-    fitting.see(x, RECORDER.events(x, None, ""), np.zeros((1, 4), np.int8))
+    fitting.see(x, RECORDER.record([x], None).events[0], np.zeros((1, 4), np.int8))
     x.answer = None
-    fitting.see(x, RECORDER.events(x, None, ""), None)
+    fitting.see(x, RECORDER.record([x], None).events[0], None)
     assert "0 of 2" in fitting.progress
 
 

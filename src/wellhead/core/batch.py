@@ -107,11 +107,13 @@ def _attributes(events: Sequence[Event], names: tuple[str, ...]) -> tuple[frozen
     return tuple(frozenset(seen[name]) for name in names)
 
 
-def from_events(events: Sequence[Event]) -> Batch:
-    """The columns of answered events (status 200 with an answer); others must be filtered out before.
+def confidence_of(per_mille: Array) -> Array:
+    """(n,) float32 confidence as Batch holds it: NaN where -1 says that none was served."""
+    return np.where(per_mille < 0, np.nan, per_mille / 1000.0).astype(np.float32)
 
-    Raises AuditError where an event's columns do not fit its rows, or where codes are of two widths.
-    """
+
+def framed(events: Sequence[Event], **columns: Array) -> Batch:
+    """The batch of answered events whose rows stand in `columns`; what the events say once is repeated for each row."""
     rows = np.array([e.rows for e in events], dtype=np.int64)
     names = tuple(dict.fromkeys(e.principal for e in events))
     index = {name: i for i, name in enumerate(names)}
@@ -121,18 +123,28 @@ def from_events(events: Sequence[Event]) -> Batch:
         "asked": np.array([e.asked for e in events], dtype=np.uint8),
         "given": np.array([e.given for e in events], dtype=np.uint8),
     }
-    confidence = _flat(events, "confidence_pm", -1)
-    classes = _stack(events, _parts(events, "score_classes", "<u2"), "<u2")
     return Batch(
         names=names,
         attributes=_attributes(events, names),
+        classes=max((e.classes for e in events), default=0),
         **{field: np.repeat(column, rows) for field, column in per_event.items()},
+        **columns,
+    )
+
+
+def from_events(events: Sequence[Event]) -> Batch:
+    """The columns of answered events (status 200 with an answer); others must be filtered out before.
+
+    Raises AuditError where an event's columns do not fit its rows, or where codes are of two widths.
+    """
+    classes = _stack(events, _parts(events, "score_classes", "<u2"), "<u2")
+    return framed(
+        events,
         fingerprint=_even(events, "fingerprints", "<u8", 1).reshape(-1),
         codes=_even(events, "codes", "|i1"),
         top1=_flat(events, "top1", -1).astype(np.int64),
-        confidence=np.where(confidence < 0, np.nan, confidence / 1000.0).astype(np.float32),
+        confidence=confidence_of(_flat(events, "confidence_pm", -1)),
         scores=_stack(events, _parts(events, "scores", "|i1"), "|i1"),
         score_classes=classes if classes.shape[1] else np.zeros((0, 0), np.uint16),
-        classes=max((e.classes for e in events), default=0),
         values=_flat(events, "values", np.nan),
     )

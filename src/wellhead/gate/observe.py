@@ -26,8 +26,9 @@ FIRST_ROWS = 32
 """Nothing is judged below so many rows."""
 WATCH_ROWS = 128
 """Volume that makes a principal interesting without any rule hit."""
-READ_AGAIN = 1.2
-"""A ledger is read again when it has grown by this factor: information grows with the logarithm of rows."""
+SOONEST, LATEST = 1.2, 2.0
+"""A ledger is read again when it has grown by a factor between these: the nearer to its limit, the sooner. What is drawn
+grows with the logarithm of rows, so from far below no limit is reached within a doubling."""
 
 Recall = Callable[[tuple[str, ...], float, str], Batch]
 """(principals, since_s, profile id) -> their answered rows in history, coded by that profile."""
@@ -102,8 +103,10 @@ class Observer:
     def _judge_ledger(self, meter: Meter, members: tuple[str, ...], reason: str, now_s: float) -> list[Action]:
         reading = read(meter.ledger(members, now_s), meter.profile)
         self.readings[members] = reading
-        self._read_at[members] = READ_AGAIN * sum(self.rows[m] for m in members)
-        signal = self._limit(members).judge(reading, members, reason)
+        limit = self._limit(members)
+        far = (limit.max_drawn if len(members) == 1 else limit.max_drawn_group) - reading.drawn
+        self._read_at[members] = min(max(1.0 + 2.0 * far, SOONEST), LATEST) * sum(self.rows[m] for m in members)
+        signal = limit.judge(reading, members, reason)
         open_members = tuple(m for m in members if self.closed.get(m, 0.0) <= now_s and m not in self.policy.allow)
         if signal is None or not open_members:
             return []

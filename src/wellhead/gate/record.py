@@ -7,19 +7,23 @@ import ipaddress
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
+from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 
 from wellhead.core.arrays import Array, Codes, Inputs
+from wellhead.core.batch import Batch, confidence_of, framed
 from wellhead.core.codec import pack, strongest
 from wellhead.core.errors import ProfileError
-from wellhead.core.event import ROWS_PER_EVENT, Answer, Event, Exchange, Query
+from wellhead.core.event import ROWS_PER_EVENT, Answer, Caller, Event, Exchange, Query
 from wellhead.core.exposure import Exposure
 from wellhead.meter.profile import Profile
 
 Pseudonym = Callable[[str, str], str]
 """(field, value) -> salted hex token of a personal value; empty stays empty."""
+
+_ASKERS = 10_000
+"""Callers whose fields are remembered."""
 
 
 def fingerprints(inputs: Inputs, key: bytes) -> Array:
@@ -30,8 +34,13 @@ def fingerprints(inputs: Inputs, key: bytes) -> Array:
         flat = np.ascontiguousarray(inputs, dtype="<f4").reshape(len(inputs), -1)
         raw, width = flat.tobytes(), flat.shape[1] * 4
         rows = [raw[i : i + width] for i in range(0, len(raw), width)] if width else [b""] * len(inputs)
-    digests = b"".join([hashlib.blake2b(row, digest_size=8, key=key).digest() for row in rows])
-    return np.frombuffer(digests, dtype="<u8")
+    keyed = hashlib.blake2b(digest_size=8, key=key)
+    digests = []
+    for row in rows:
+        hasher = keyed.copy()
+        hasher.update(row)
+        digests.append(hasher.digest())
+    return np.frombuffer(b"".join(digests), dtype="<u8")
 
 
 @lru_cache(maxsize=65_536)
@@ -54,102 +63,201 @@ def probabilities(answer: Answer) -> Array | None:
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
 
 
-def codes_of(queries: Sequence[Query], profile: Profile | None) -> list[Codes | None]:
-    """Each query's codes, one projection for each shape; None without a profile, or where the inputs do not fit."""
-    codes: list[Codes | None] = [None] * len(queries)
+class Recorded(NamedTuple):
+    """Exchanges, written down.
+
+    events: of each exchange, in order.  codes: of each exchange, None where there are none.
+    batches: the answered rows as columns, one batch for each shape of question and answer.
+    """
+
+    events: list[list[Event]]
+    codes: list[Codes | None]
+    batches: list[Batch]
+
+
+class _Columns(NamedTuple):
+    """The stored numbers of some rows that are alike: what Event and Batch are both made of."""
+
+    fingerprint: Array
+    codes: Codes | None
+    top1: Array | None
+    confidence_pm: Array | None
+    scores: Array | None
+    score_classes: Array | None
+    values: Array | None
+    classes: int
+
+
+class Recorder:
+    """Turns exchanges into stored events and columns. key: secret of the input fingerprints."""
+
+    def __init__(self, model: str, key: bytes, pseudonym: Pseudonym) -> None:
+        self.model = model
+        self._key = key
+        self._pseudonym = pseudonym
+        self._askers: dict[tuple[str, str, str, str], dict[str, Any]] = {}
+
+    def record(self, exchanges: Sequence[Exchange], profile: Profile | None) -> Recorded:
+        """Write exchanges down, those that are alike together."""
+        done = Recorded([[] for _ in exchanges], [None] * len(exchanges), [])
+        alike: dict[object, list[int]] = {}
+        for i, x in enumerate(exchanges):
+            if x.query is None or x.answer is None:
+                done.events[i].append(Event(rows=x.query.rows if x.query else 0, **self._frame(x)))
+            else:
+                alike.setdefault(_shape(x.query, x.answer), []).append(i)
+        for members in alike.values():
+            self._record_alike(exchanges, members, profile, done)
+        return done
+
+    def _record_alike(
+        self, exchanges: Sequence[Exchange], members: list[int], profile: Profile | None, done: Recorded
+    ) -> None:
+        some = [exchanges[i] for i in members]
+        queries = [x.query for x in some if x.query is not None]
+        columns = _columns(queries, [x.answer for x in some if x.answer is not None], profile, self._key)
+        known = profile.id if profile is not None and columns.codes is not None else ""
+        start = 0
+        events = []
+        for i, x, query in zip(members, some, queries, strict=True):
+            end = start + query.rows
+            if columns.codes is not None:
+                done.codes[i] = columns.codes[start:end]
+            frame = self._frame(x)
+            for part, a in enumerate(range(start, end, ROWS_PER_EVENT)):
+                done.events[i].append(_event(frame, columns, slice(a, min(a + ROWS_PER_EVENT, end)), part, known))
+            events += done.events[i]
+            start = end
+        if all(x.status == 200 for x in some):
+            done.batches.append(_batch(events, columns))
+
+    def _frame(self, x: Exchange) -> dict[str, Any]:
+        """The fields of an exchange's events that do not depend on its rows."""
+        return {
+            "request": x.request,
+            "time_us": x.time_us,
+            "status": x.status,
+            "method": x.method,
+            "endpoint": x.endpoint,
+            "model": self.model,
+            "latency_us": x.latency_us,
+            "asked": int(x.query.asked) if x.query else 0,
+            "given": int(x.answer.kind) if x.answer else 0,
+            "defence": x.defence,
+            "stance": x.stance,
+            "reason": x.reason,
+            "drill": x.drill,
+            **self._asker(x.caller),
+        }
+
+    def _asker(self, c: Caller) -> dict[str, Any]:
+        """The fields that say who asked; personal ones as tokens. Remembered, because callers come again."""
+        known = self._askers.get((c.principal, c.key, c.address, c.agent))
+        if known is None or known["plan"] != c.plan:
+            if len(self._askers) >= _ASKERS:
+                self._askers.clear()
+            token = self._pseudonym
+            known = self._askers[c.principal, c.key, c.address, c.agent] = {
+                "principal": c.principal,
+                "key": c.key,
+                "organisation": c.organisation,
+                "plan": c.plan,
+                "use": c.use,
+                "created_day": c.created_day,
+                "email": token("email", c.email),
+                "address": token("address", c.address),
+                "network": token("network", network_of(c.address)),
+                "agent": token("agent", c.agent),
+            }
+        return known
+
+
+def _shape(query: Query, answer: Answer) -> object:
+    """What must be equal in exchanges whose rows stand in the same columns."""
+    inputs, scores = query.inputs, answer.scores
+    width = "text" if isinstance(inputs, list) else inputs.shape[1:]
+    return (
+        width,
+        answer.kind,
+        None if scores is None else scores.shape[1],
+        answer.labels is None,
+        answer.values is None,
+    )
+
+
+def _columns(queries: Sequence[Query], answers: Sequence[Answer], profile: Profile | None, key: bytes) -> _Columns:
+    inputs = _joined([q.inputs for q in queries])
+    first = answers[0]
+    joined = Answer(
+        first.kind,
+        _stack([a.scores for a in answers]),
+        _stack([a.labels for a in answers]),
+        _stack([a.values for a in answers]),
+    )
+    p = probabilities(joined)
+    kept, classes = (None, None) if p is None else strongest(p)
+    return _Columns(
+        fingerprint=fingerprints(inputs, key),
+        codes=_codes(inputs, profile),
+        top1=joined.top1,
+        confidence_pm=None if p is None else (p.max(axis=1) * 1000.0).astype(np.int64),
+        scores=kept,
+        score_classes=classes,
+        values=joined.values,
+        classes=0 if p is None else p.shape[1],
+    )
+
+
+def _codes(inputs: Inputs, profile: Profile | None) -> Codes | None:
+    """None without a profile, or where the inputs do not fit it."""
     if profile is None:
-        return codes
-    shapes: dict[object, list[int]] = {}
-    for i, query in enumerate(queries):
-        shapes.setdefault("text" if isinstance(query.inputs, list) else query.inputs.shape[1:], []).append(i)
-    for same in shapes.values():
-        with suppress(ProfileError):
-            projected = profile.code(_joined([queries[i].inputs for i in same]))
-            bounds = np.cumsum([queries[i].rows for i in same])
-            for i, part in zip(same, np.split(projected, bounds[:-1]), strict=True):
-                codes[i] = part
-    return codes
+        return None
+    with suppress(ProfileError):
+        return profile.code(inputs)
+    return None
+
+
+def _stack(parts: Sequence[Any]) -> Any:
+    if parts[0] is None:
+        return None
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _joined(parts: list[Inputs]) -> Inputs:
     if isinstance(parts[0], list):
         return [text for part in parts for text in part]
-    return np.concatenate([np.asarray(part) for part in parts])
+    return np.asarray(_stack(parts))
 
 
-def _answer_columns(answer: Answer | None, part: slice) -> dict[str, object]:
-    """The stored form of what an answer gave away for these rows."""
-    if answer is None:
-        return {}
-    columns: dict[str, object] = {"given": int(answer.kind)}
-    if answer.values is not None:
-        columns["values"] = tuple(repr(v) for v in answer.values[part].tolist())
-    top1 = answer.top1
-    if top1 is not None:
-        columns["top1"] = tuple(top1[part].tolist())
-    p = probabilities(answer)
-    if p is None:
-        return columns
-    kept, classes = strongest(p[part])
-    columns["scores"] = pack(kept)
-    columns["classes"] = p.shape[1]
-    columns["confidence_pm"] = tuple((p[part].max(axis=1) * 1000.0).astype(np.int64).tolist())
-    if classes is not None:
-        columns["score_classes"] = pack(classes)
-    return columns
+def _event(frame: dict[str, Any], columns: _Columns, part: slice, number: int, profile: str) -> Event:
+    """The stored event of some rows of one exchange."""
+    c = columns
+    return Event(
+        part=number,
+        rows=part.stop - part.start,
+        fingerprints=pack(c.fingerprint[part]),
+        codes="" if c.codes is None else pack(c.codes[part]),
+        profile=profile,
+        classes=c.classes,
+        top1=() if c.top1 is None else tuple(c.top1[part].tolist()),
+        confidence_pm=() if c.confidence_pm is None else tuple(c.confidence_pm[part].tolist()),
+        scores="" if c.scores is None else pack(c.scores[part]),
+        score_classes="" if c.score_classes is None else pack(c.score_classes[part]),
+        values=() if c.values is None else tuple(repr(v) for v in c.values[part].tolist()),
+        **frame,
+    )
 
 
-def _asker(x: Exchange, pseudonym: Pseudonym) -> dict[str, object]:
-    c = x.caller
-    return {
-        "principal": c.principal,
-        "key": c.key,
-        "organisation": c.organisation,
-        "plan": c.plan,
-        "use": c.use,
-        "created_day": c.created_day,
-        "email": pseudonym("email", c.email),
-        "address": pseudonym("address", c.address),
-        "network": pseudonym("network", network_of(c.address)),
-        "agent": pseudonym("agent", c.agent),
-    }
-
-
-class Recorder(msgspec.Struct, frozen=True):
-    """What turns exchanges into stored events. key: secret of the input fingerprints."""
-
-    model: str
-    key: bytes
-    pseudonym: Pseudonym
-
-    def events(self, x: Exchange, codes: Codes | None, profile: str) -> list[Event]:
-        """One event, or several where the exchange had more than ROWS_PER_EVENT rows."""
-        rows = x.query.rows if x.query else 0
-        marks = fingerprints(x.query.inputs, self.key) if x.query and x.answer else None
-        common = _asker(x, self.pseudonym) | _circumstances(x)
-        events = []
-        for number, start in enumerate(range(0, max(rows, 1), ROWS_PER_EVENT)):
-            part = slice(start, min(start + ROWS_PER_EVENT, rows))
-            columns = _answer_columns(x.answer, part)
-            if marks is not None:
-                columns["fingerprints"] = pack(marks[part])
-            if codes is not None:
-                columns["codes"], columns["profile"] = pack(codes[part]), profile
-            events.append(Event(part=number, rows=part.stop - part.start, model=self.model, **common, **columns))  # type: ignore[arg-type]
-        return events
-
-
-def _circumstances(x: Exchange) -> dict[str, object]:
-    return {
-        "request": x.request,
-        "time_us": x.time_us,
-        "status": x.status,
-        "method": x.method,
-        "endpoint": x.endpoint,
-        "latency_us": x.latency_us,
-        "asked": int(x.query.asked) if x.query else 0,
-        "defence": x.defence,
-        "stance": x.stance,
-        "reason": x.reason,
-        "drill": x.drill,
-    }
+def _batch(events: Sequence[Event], c: _Columns) -> Batch:
+    """The columns that `from_events` would give for these events, without unpacking them."""
+    n = len(c.fingerprint)
+    return framed(
+        events,
+        fingerprint=c.fingerprint,
+        codes=np.zeros((n, 0), np.int8) if c.codes is None else c.codes,
+        top1=np.full(n, -1, np.int64) if c.top1 is None else c.top1.astype(np.int64),
+        confidence=confidence_of(np.full(n, -1.0) if c.confidence_pm is None else c.confidence_pm),
+        scores=np.zeros((n, 0), np.int8) if c.scores is None else c.scores,
+        score_classes=np.zeros((0, 0), np.uint16) if c.score_classes is None else c.score_classes,
+        values=np.full(n, np.nan) if c.values is None else c.values.astype(np.float64),
+    )

@@ -155,7 +155,7 @@ class FeatureMap(msgspec.Struct, frozen=True, dict=True):
         if codes.ndim != 2 or codes.shape[1] != d:
             raise ProfileError(f"expected codes of shape (n, {d}), got {codes.shape}", "rebuild them with this profile")
         u = np.empty((len(codes), d + 2), np.float32)
-        np.multiply(codes, self.scale, out=u[:, :d], casting="same_kind")
+        np.multiply(codes, self.scale.astype(np.float32), out=u[:, :d])
         np.einsum("ij,ij->i", u[:, :d], u[:, :d], out=u[:, d])
         u[:, d + 1] = 1.0
         # single precision up to here halves the cost; what follows is summed over months and stays double

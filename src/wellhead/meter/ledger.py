@@ -142,7 +142,7 @@ def _sums(phi: Features, targets: Array, scores: Array | None, among: Array) -> 
     if scores is None:
         return Sums(len(phi), A, phi.T @ targets, None)
     both = phi.T @ np.hstack([targets, scores])
-    return Sums(len(phi), A, both[:, :k].copy(), both[:, k:].copy())
+    return Sums(len(phi), A, both[:, :k], both[:, k:])
 
 
 def _add(a: Sums | None, b: Sums | None) -> Sums | None:

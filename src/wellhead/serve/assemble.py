@@ -76,7 +76,7 @@ def assemble(config: Config, clock: Callable[[], float]) -> Worker:
     books = Books(
         log,
         history,
-        Recorder(model=spec.name, key=key, pseudonym=Personal(folder / "personal.jsonl").token),
+        Recorder(spec.name, key, Personal(folder / "personal.jsonl").token),
         lambda fitted: profiles.save(config, fitted),
         config.audit.checkpoint_every_s,
     )

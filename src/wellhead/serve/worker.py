@@ -17,19 +17,18 @@ from typing import Any
 import msgspec
 
 from wellhead.audit.log import Log
-from wellhead.core.batch import from_events
 from wellhead.core.codec import Record
-from wellhead.core.event import ROWS_PER_EVENT, Event, Exchange, Gap
+from wellhead.core.event import ROWS_PER_EVENT, Exchange, Gap
 from wellhead.core.finding import Action, Alert, Decide
 from wellhead.core.verdict import Decision
 from wellhead.gate.gate import Gate
 from wellhead.gate.observe import Observer
-from wellhead.gate.record import Recorder, codes_of
+from wellhead.gate.record import Recorder
 from wellhead.meter.profile import Profile
 from wellhead.serve.fitting import Fitting, mark
 from wellhead.store.history import History
 
-TICK_S = 0.02
+TICK_S = 0.05
 """How long answered queries wait to be metered together."""
 MOST = 1024
 """Exchanges of one micro-batch."""
@@ -151,28 +150,18 @@ class Worker:
         return int(self.clock() * 1e6)
 
     def _process(self, exchanges: Sequence[Exchange]) -> None:
-        events = self._store(exchanges)
-        answered = [e for e in events if e.status == 200 and e.given > 0]
+        """Log the exchanges, keep what a coming profile needs of them, meter and judge what was answered."""
+        recorded = self.books.recorder.record(exchanges, self.observer.meter.profile if self.observer.meter else None)
+        for x, made, code in zip(exchanges, recorded.events, recorded.codes, strict=True):
+            self.fitting.see(x, made, code)
+        events = [event for made in recorded.events for event in made]
+        self.books.history.append(events, self.books.log.append(events))
         self.counts.requests += len(exchanges)
         self.counts.refused += sum(1 for x in exchanges if x.answer is None)
-        self.counts.rows += sum(e.rows for e in answered)
-        if answered:
-            self.perform(self.observer.observe(from_events(answered), self.clock()))
-            self.post(self._settle, [(e.principal, e.rows) for e in answered])
-
-    def _store(self, exchanges: Sequence[Exchange]) -> list[Event]:
-        """Log the exchanges, and keep what a coming profile needs of them."""
-        profile = self.observer.meter.profile if self.observer.meter else None
-        queries = [x.query for x in exchanges if x.query is not None and x.answer is not None]
-        codes = iter(codes_of(queries, profile))
-        events: list[Event] = []
-        for x in exchanges:
-            code = next(codes) if x.query is not None and x.answer is not None else None
-            made = self.books.recorder.events(x, code, profile.id if profile else "")
-            self.fitting.see(x, made, code)
-            events += made
-        self.books.history.append(events, self.books.log.append(events))
-        return events
+        for batch in recorded.batches:
+            self.counts.rows += len(batch)
+            self.perform(self.observer.observe(batch, self.clock()))
+            self.post(self._settle, list(zip(batch.names, batch.counts(), strict=True)))
 
     def _settle(self, metered: list[tuple[str, int]]) -> None:
         for principal, rows in metered:
