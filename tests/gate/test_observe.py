@@ -40,7 +40,11 @@ class World:
         inputs = np.asarray(inputs, np.float32).reshape(-1, WIDTH)
         query = Query("m", inputs, len(inputs), Exposure.PROBABILITIES)
         x = Exchange(
-            Caller(principal=name, **caller), query, Answer(Exposure.PROBABILITIES, predict(inputs)), int(now_s * 1e6), 200
+            Caller(principal=name, **caller),
+            query,
+            Answer(Exposure.PROBABILITIES, predict(inputs)),
+            int(now_s * 1e6),
+            200,
         )
         recorded = RECORDER.record([x], PROFILE)
         (events,), (batch,) = recorded.events, recorded.batches

@@ -7,7 +7,7 @@ from wellhead.core.event import Answer, Caller, Exchange, ModelSpec, Query
 from wellhead.core.exposure import Exposure
 from wellhead.gate.record import Recorder
 from wellhead.meter.fit import fit
-from wellhead.serve.fitting import MOST, Fitting, mark
+from wellhead.serve.fitting import MOST, Fitting, coded, mark
 
 RECORDER = Recorder("m", b"k" * 32, lambda _field, value: value)
 
@@ -35,9 +35,10 @@ def test_it_fits_once_enough_distinct_inputs_were_seen_and_codes_what_it_held():
     held = [*feed(fitting, rng.normal(size=(39, 6)), "a"), *feed(fitting, np.zeros((2, 6)), "b")]
     fitting.wait()
     assert fitting.ready
-    profile, coded = fitting.take()
-    assert [(c.request, c.part) for c in coded] == [(e.request, e.part) for e in held]
-    codes = [unpack(c.codes, "|i1", e.rows) for c, e in zip(coded, held, strict=True)]
+    profile, waited = fitting.take()
+    records = [record for h, codes in waited for record in coded(profile, h, codes)]
+    assert [(c.request, c.part) for c in records] == [(e.request, e.part) for e in held]
+    codes = [unpack(c.codes, "|i1", e.rows) for c, e in zip(records, held, strict=True)]
     assert (codes[1] == profile.code(np.zeros((2, 6), np.float32))).all()
     assert profile.id in mark(profile, 7).detail
     assert not fitting.ready

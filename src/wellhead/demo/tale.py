@@ -96,6 +96,6 @@ def timeline(tale: Tale, thief: Sequence[str]) -> list[tuple[float, str]]:
         moments.append((theirs[-1].time_us, f"the thief's last answer, number {rows(theirs)}"))
     refused = [e for e in tale.events if e.principal in set(thief) and e.status == 429]
     if refused:
-        moments.append((refused[0].time_us, "the first new input refused (429)"))
+        moments.append((refused[0].time_us, f"the first query refused (429): {refused[0].reason[:40]}"))
     order = sorted(moments, key=lambda m: m[0])
     return [((t - tale.start_us) / 1e6, what) for t, what in order]

@@ -27,8 +27,10 @@ FIRST_ROWS = 32
 WATCH_ROWS = 128
 """Volume that makes a principal interesting without any rule hit."""
 SOONEST, LATEST = 1.2, 2.0
-"""A ledger is read again when it has grown by a factor between these: the nearer to its limit, the sooner. What is drawn
-grows with the logarithm of rows, so from far below no limit is reached within a doubling."""
+"""A ledger is read again when it has grown by a factor between these: the nearer to its limit, the sooner.
+
+What is drawn grows with the logarithm of rows, so from far below no limit is reached within a doubling.
+"""
 
 Recall = Callable[[tuple[str, ...], float, str], Batch]
 """(principals, since_s, profile id) -> their answered rows in history, coded by that profile."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -28,11 +28,8 @@ class Clone(Protocol):
         """(n,) labels or values."""
 
 
-class Learner(Protocol):
-    """Trains a clone on what was answered."""
-
-    def __call__(self, inputs: Any, targets: Array, seed: int) -> Clone:
-        """targets: (n,) int labels, (n, k) probabilities, or (n,) float values."""
+Learner: TypeAlias = Callable[[Any, Array, int], Any]
+"""fit(inputs, targets, seed) -> Clone; targets: (n,) int labels, (n, k) probabilities, or (n,) float values."""
 
 
 class Sample(NamedTuple):

@@ -23,8 +23,11 @@ MOST = 20_000
 """Queries whose raw inputs are held at most while there is no profile."""
 
 
-class _Held(NamedTuple):
+class Held(NamedTuple):
+    """One answered exchange that waits for codes."""
+
     events: Sequence[Event]
+    exchange: Exchange
     inputs: Inputs
     answer: Answer
 
@@ -38,7 +41,7 @@ class Fitting:
     def __init__(self, fit: Fit | None, enough: int = ENOUGH) -> None:
         self._fit = fit
         self._enough = enough
-        self._held: list[_Held] = []
+        self._held: list[Held] = []
         self._distinct: dict[int, tuple[int, int]] = {}
         self._rows = 0
         self._thread: threading.Thread | None = None
@@ -71,7 +74,7 @@ class Fitting:
         marks = np.concatenate([unpack(e.fingerprints, "<u8", e.rows).reshape(-1) for e in events])
         for row, mark in enumerate(marks.tolist()):
             self._distinct.setdefault(mark, (len(self._held), row))
-        self._held.append(_Held(events, x.query.inputs, answer))
+        self._held.append(Held(events, x, x.query.inputs, answer))
         self._rows += x.query.rows
         if len(self._distinct) >= self._enough and self._thread is None and not self.error:
             self._begin()
@@ -90,12 +93,12 @@ class Fitting:
         except (WellheadError, ValueError, np.linalg.LinAlgError) as e:
             self.error = f"the profile could not be fitted: {e}"
 
-    def take(self) -> tuple[Profile, list[Coded]]:
-        """The profile, and codes for the events that were stored without; nothing is held any longer."""
+    def take(self) -> tuple[Profile, list[tuple[Held, Codes]]]:
+        """The profile, and what was stored without codes with its codes; nothing is held any longer."""
         profile = self._profile
         if profile is None:
             raise WellheadError("expected a fitted profile, got none yet")
-        coded = [c for held in self._held for c in _coded(profile, held)]
+        coded = [(held, codes) for held in self._held if (codes := _codes(profile, held)) is not None]
         self._fit = self._profile = None
         self._held, self._distinct, self._rows = [], {}, 0
         return profile, coded
@@ -111,11 +114,15 @@ def mark(profile: Profile, now_us: int) -> Mark:
     return Mark(time_us=now_us, what="profile fitted", detail=f"{profile.id}: D = {profile.dimension}, {profile.check}")
 
 
-def _coded(profile: Profile, held: _Held) -> list[Coded]:
+def _codes(profile: Profile, held: Held) -> Codes | None:
     try:
-        codes = profile.code(held.inputs)
+        return profile.code(held.inputs)
     except WellheadError:
-        return []
+        return None
+
+
+def coded(profile: Profile, held: Held, codes: Codes) -> list[Coded]:
+    """The records that give the stored events of one exchange their codes."""
     starts = np.cumsum([0, *(e.rows for e in held.events)])
     return [
         Coded(request=e.request, part=e.part, profile=profile.id, codes=pack(codes[a:b]))

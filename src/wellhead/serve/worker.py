@@ -15,8 +15,10 @@ from concurrent.futures import Future
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from wellhead.audit.log import Log
+from wellhead.core.arrays import Codes
 from wellhead.core.codec import Record
 from wellhead.core.event import ROWS_PER_EVENT, Exchange, Gap
 from wellhead.core.finding import Action, Alert, Decide
@@ -25,7 +27,8 @@ from wellhead.gate.gate import Gate
 from wellhead.gate.observe import Observer
 from wellhead.gate.record import Recorder
 from wellhead.meter.profile import Profile
-from wellhead.serve.fitting import Fitting, mark
+from wellhead.serve.fitting import Fitting, coded, mark
+from wellhead.serve.reference import Filling
 from wellhead.store.history import History
 
 TICK_S = 0.05
@@ -69,6 +72,7 @@ class Worker:
         self.clock = clock
         self.counts = Counts()
         self.noted: dict[str, Decision] = {}
+        self.filling: Filling | None = None
         self.post: Post = _call
         self._inbox: deque[Exchange] = deque()
         self._asks: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
@@ -158,10 +162,24 @@ class Worker:
         self.books.history.append(events, self.books.log.append(events))
         self.counts.requests += len(exchanges)
         self.counts.refused += sum(1 for x in exchanges if x.answer is None)
+        self._fill(exchanges, recorded.codes)
         for batch in recorded.batches:
             self.counts.rows += len(batch)
             self.perform(self.observer.observe(batch, self.clock()))
             self.post(self._settle, list(zip(batch.names, batch.counts(), strict=True)))
+
+    def _fill(self, exchanges: Sequence[Exchange], codes: Sequence[Codes | None]) -> None:
+        """Let the reference set of a profile fitted on traffic grow until it is full."""
+        meter = self.observer.meter
+        if self.filling is None or meter is None:
+            return
+        self.filling.see(exchanges, codes, self.clock())
+        renewed = self.filling.renewed(meter.profile)
+        if renewed is not None:
+            meter.profile = renewed
+            self.books.save(renewed)
+        if self.filling.full:
+            self.filling = None
 
     def _settle(self, metered: list[tuple[str, int]]) -> None:
         for principal, rows in metered:
@@ -169,9 +187,13 @@ class Worker:
 
     def _fitted(self) -> None:
         """A profile is ready: code what was stored without one, then build every ledger that is due."""
-        profile, coded = self.fitting.take()
+        profile, held = self.fitting.take()
+        self.filling = Filling(np.random.default_rng(self._now_us()))
+        self.filling.see([h.exchange for h, _ in held], [codes for _, codes in held], self.clock())
+        profile = self.filling.renewed(profile) or profile
         self.books.save(profile)
-        records: list[Record] = [mark(profile, self._now_us()), *coded]
+        records: list[Record] = [mark(profile, self._now_us())]
+        records += [record for h, codes in held for record in coded(profile, h, codes)]
         self.books.history.append(records, self.books.log.append(records))
         self.perform(self.observer.fitted(profile, self.clock()))
 
