@@ -39,13 +39,8 @@ class World:
     def ask(self, name, inputs, now_s=NOW, **caller):
         inputs = np.asarray(inputs, np.float32).reshape(-1, WIDTH)
         query = Query("m", inputs, len(inputs), Exposure.PROBABILITIES)
-        x = Exchange(
-            Caller(principal=name, **caller),
-            query,
-            Answer(Exposure.PROBABILITIES, predict(inputs)),
-            int(now_s * 1e6),
-            200,
-        )
+        answer = Answer(Exposure.PROBABILITIES, predict(inputs))
+        x = Exchange(Caller(principal=name, **caller), query, answer, int(now_s * 1e6), 200)
         recorded = RECORDER.record([x], PROFILE)
         (events,), (batch,) = recorded.events, recorded.batches
         self.events += events

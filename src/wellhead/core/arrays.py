@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,3 +28,19 @@ Features: TypeAlias = NDArray[np.float64]
 """(n, D): phi(x), computed from codes."""
 
 Array: TypeAlias = NDArray[Any]
+
+
+class Flat(msgspec.Struct, frozen=True, gc=False):
+    """Numbers that nobody has needed as an array yet, in C order: reading a request is cheaper without one.
+
+    numbers: a list, or bytes of them as little-endian floats.  shape: their product is how many there are.
+    """
+
+    numbers: Sequence[float] | bytes
+    shape: tuple[int, ...]
+
+    def array(self, dtype: str) -> Array:
+        """The numbers as `dtype`, which for bytes must be what they hold."""
+        held = self.numbers
+        flat: Array = np.frombuffer(held, dtype) if isinstance(held, bytes) else np.array(held, dtype)
+        return flat.reshape(self.shape)

@@ -8,8 +8,9 @@ as several events with the same `request` and rising `part`.
 from __future__ import annotations
 
 import msgspec
+import numpy as np
 
-from wellhead.core.arrays import Inputs, Labels, Scores, Values
+from wellhead.core.arrays import Array, Flat, Inputs, Labels, Scores, Values
 from wellhead.core.exposure import Exposure
 
 ROWS_PER_EVENT = 64
@@ -44,30 +45,72 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     agent: str = ""
 
 
-class Query(msgspec.Struct):
+class Query:
     """One request as decoded from the wire: n questions.
 
-    inputs: (n, ...) float32, or n texts.  asked: the most that the request asks the model to give away.
+    inputs: (n, ...) float32, or n texts; given as Flat (float32 bytes or a list) they become an array at first use.
+    asked: the most that the request asks the model to give away.
     rows: n, also where the inputs could not be read as numbers.
     """
 
-    model: str
-    inputs: Inputs
-    rows: int
-    asked: Exposure
+    __slots__ = ("_inputs", "asked", "model", "rows")
+
+    def __init__(self, model: str, inputs: Inputs | Flat, rows: int, asked: Exposure) -> None:
+        self.model = model
+        self._inputs = inputs
+        self.rows = rows
+        self.asked = asked
+
+    @property
+    def inputs(self) -> Inputs:
+        """(n, ...) float32, or n texts; always the same object. It must not be written to."""
+        held = self._inputs
+        if isinstance(held, Flat):
+            held = self._inputs = held.array("<f4")
+        return held
 
 
-class Answer(msgspec.Struct):
-    """What came back for a Query's n rows, before or after defence.
+class Answer:
+    """What came back for a Query's n rows, before or after defence; equal to another that says the same.
 
-    scores: (n, k) probabilities or logits.  labels: (n,) class index.  values: (n,) a regressor's numbers.
+    scores: (n, k) probabilities or logits; given as Flat (float64 bytes or a list) they become an array at first use.
+    labels: (n,) class index.  values: (n,) a regressor's numbers.
     kind: what the answer gives away; after a label-only defence `scores` may be one-hot and kind LABEL.
     """
 
-    kind: Exposure
-    scores: Scores | None = None
-    labels: Labels | None = None
-    values: Values | None = None
+    __slots__ = ("_scores", "kind", "labels", "values")
+
+    def __init__(
+        self,
+        kind: Exposure,
+        scores: Scores | Flat | None = None,
+        labels: Labels | None = None,
+        values: Values | None = None,
+    ) -> None:
+        self.kind = kind
+        self._scores = scores
+        self.labels = labels
+        self.values = values
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Answer):
+            return NotImplemented
+        pairs = ((self.scores, other.scores), (self.labels, other.labels), (self.values, other.values))
+        return self.kind is other.kind and all(_equal(a, b) for a, b in pairs)
+
+    @property
+    def scores(self) -> Scores | None:
+        """(n, k), or None; always the same object. It must not be written to."""
+        held = self._scores
+        if isinstance(held, Flat):
+            held = self._scores = held.array("<f8")
+        return held
+
+    @property
+    def flat(self) -> Flat | None:
+        """The scores as long as they are no array; None where they are one, or there are none."""
+        held = self._scores
+        return held if isinstance(held, Flat) else None
 
     @property
     def top1(self) -> Labels | None:
@@ -75,6 +118,10 @@ class Answer(msgspec.Struct):
         if self.labels is not None:
             return self.labels
         return None if self.scores is None else self.scores.argmax(axis=1)
+
+
+def _equal(one: Array | None, other: Array | None) -> bool:
+    return one is other or (one is not None and other is not None and np.array_equal(one, other))
 
 
 class Exchange(msgspec.Struct):

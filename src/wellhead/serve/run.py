@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 
-from wellhead.config import Config
+from wellhead.config import Config, Listen
 from wellhead.core.errors import ConfigError, MissingExtra
 
 _DRAIN_S = 20
@@ -19,11 +20,10 @@ def serve(config: Config) -> None:
     from wellhead.capture.upstream import Upstream
     from wellhead.serve.app import Wellhead
 
+    listener = listen(config.listen)
     app = Wellhead(Upstream(config.upstream), config)
     options = uvicorn.Config(
         app,
-        host=config.listen.host,
-        port=config.listen.port,
         http="httptools",
         ws="none",
         lifespan="on",
@@ -33,13 +33,21 @@ def serve(config: Config) -> None:
         log_level="warning",
         timeout_graceful_shutdown=_DRAIN_S,
     )
-    server = uvicorn.Server(options)
-    where = f"http://{config.listen.host}:{config.listen.port}"
-    print(
-        f"wellhead: {config.mode} mode, {where} -> {config.upstream.url} ({config.model.protocol})",
-        file=sys.stderr,
-        flush=True,
-    )
-    server.run()
-    if not server.started:
-        raise ConfigError(f"expected to listen on {where}, could not", "is another server there? see listen.port")
+    where = f"http://{config.listen.host}:{config.listen.port} -> {config.upstream.url}"
+    print(f"wellhead: {config.mode} mode, {where} ({config.model.protocol})", file=sys.stderr, flush=True)
+    uvicorn.Server(options).run(sockets=[listener])
+
+
+def listen(section: Listen) -> socket.socket:
+    """The socket to serve on; raises ConfigError where it cannot be had."""
+    family = socket.AF_INET6 if ":" in section.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((section.host, section.port))
+    except OSError as e:
+        listener.close()
+        where = f"{section.host}:{section.port}"
+        raise ConfigError(f"expected to listen on {where}, got: {e.strerror}", "see listen.host and listen.port") from e
+    listener.setblocking(False)
+    return listener
