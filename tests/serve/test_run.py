@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -77,6 +76,10 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def run_serve(file):
+    return subprocess.run([sys.executable, "-m", "wellhead", "serve", "-c", file], capture_output=True, text=True)
 
 
 class Gate:
@@ -252,7 +255,7 @@ def test_a_port_in_use_and_a_wrong_config_are_one_line(place, upstream):
     assert done.returncode != 0
     assert "Traceback" not in done.stderr and "listen.port" in done.stderr
     gate.file.write_text("[limits]\nrows_per_minut = 3\n")
-    done = subprocess.run([sys.executable, "-m", "wellhead", "serve", "-c", gate.file], capture_output=True, text=True)
+    done = run_serve(gate.file)
     assert done.returncode == 2
     assert "did you mean `rows_per_minute`?" in done.stderr
     assert done.stderr.count("\n") == 1
@@ -264,4 +267,3 @@ def test_a_key_that_expires_or_is_revoked_is_refused(gate, place):
     place.keys.revoke(revoked.split("_")[1], NOW)
     gate.start()
     assert gate.post(expired)[0] == gate.post(revoked)[0] == 401
-    assert os.path.exists(place.folder / "keys.json")

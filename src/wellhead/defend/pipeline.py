@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wellhead.core.arrays import Scores
+from wellhead.core.arrays import Flat, Scores
 from wellhead.core.errors import WellheadError
 from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
-from wellhead.defend.guarantees import Context, Defence, broken, is_simplex
+from wellhead.defend.guarantees import TOLERANCE, Context, Defence, broken, is_simplex
 from wellhead.defend.label_only import LabelOnly, one_hot
-from wellhead.defend.rounding import MOST_DECIMALS, Rounding
+from wellhead.defend.rounding import MOST_DECIMALS, Rounding, round_row
 from wellhead.defend.top_k import TopK
 
 _CONTEXT = Context()
@@ -47,6 +47,9 @@ class Pipeline:
             return _closed(answer, allowed), "label_only"
 
     def _shape(self, answer: Answer, allowed: Exposure, decimals: int, top_k: int) -> tuple[Answer, str]:
+        flat = answer.flat
+        if flat is not None and not self.defences and _only_rounds(answer, allowed, decimals):
+            return Answer(answer.kind, _rounded(flat, decimals), answer.labels), "rounding"
         kind, scores = answer.kind, answer.scores
         if allowed is Exposure.NONE or kind is Exposure.NONE:
             return Answer(Exposure.NONE), "nothing"
@@ -77,6 +80,33 @@ class Pipeline:
                 raise WellheadError(f"{step.name} broke its promise: {fault}")
         names = [step.name for step in steps] or ["probabilities"]
         return Answer(kind, shaped, answer.labels), "+".join(names)
+
+
+def _only_rounds(answer: Answer, allowed: Exposure, decimals: int) -> bool:
+    """True where probabilities may leave as such, with fewer decimals."""
+    full = answer.kind is Exposure.PROBABILITIES and allowed >= Exposure.PROBABILITIES
+    return full and 0 <= decimals <= MOST_DECIMALS
+
+
+def _rounded(scores: Flat, decimals: int) -> Flat:
+    """What Rounding gives, held to what it promises, without an array."""
+    numbers, width = scores.numbers, scores.shape[1]
+    if isinstance(numbers, bytes):
+        raise WellheadError("expected scores as a list of numbers, got bytes")
+    shaped: list[float] = []
+    for i in range(0, len(numbers), width):
+        before = numbers[i : i + width]
+        after = round_row(before, decimals)
+        if not (_sums_to_one(before) and _sums_to_one(after)):
+            raise WellheadError("expected rows of probabilities that sum to 1, got others")
+        if after[before.index(max(before))] < max(after):
+            raise WellheadError("rounding broke its promise: argmax")
+        shaped += after
+    return Flat(shaped, scores.shape)
+
+
+def _sums_to_one(row: Sequence[float]) -> bool:
+    return min(row) >= 0.0 and abs(sum(row) - 1.0) <= TOLERANCE
 
 
 def softmax(logits: Scores) -> Scores:

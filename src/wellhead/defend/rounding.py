@@ -6,6 +6,10 @@ in theirs: so the best class stays among the best.
 
 from __future__ import annotations
 
+import math
+import operator
+from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 
@@ -14,6 +18,21 @@ from wellhead.defend.guarantees import Argmax, Context, Guarantees
 
 MOST_DECIMALS = 12
 """Beyond it float64 has nothing to round."""
+_SLACK = 1e-9
+
+
+def round_row(row: Sequence[float], decimals: int) -> list[float]:
+    """One row of probabilities, rounded as `Rounding` does, to 0..12 decimals: for few numbers faster than arrays."""
+    steps = float(10**decimals)
+    scale = steps / math.fsum(row)
+    exact = [p * scale for p in row]
+    whole = [(x + _SLACK) // 1.0 for x in exact]
+    missing = int(steps - sum(whole))
+    if missing > 0:
+        gaps = list(map(operator.sub, whole, exact))
+        for i in sorted(range(len(gaps)), key=gaps.__getitem__)[:missing]:
+            whole[i] += 1.0
+    return [x / steps for x in whole]
 
 
 class Rounding(msgspec.Struct, frozen=True):
@@ -36,8 +55,10 @@ class Rounding(msgspec.Struct, frozen=True):
         if self.decimals > MOST_DECIMALS:
             return scores
         steps = float(10**self.decimals)
-        exact = scores * (steps / scores.sum(axis=1, keepdims=True))
-        whole = np.floor(exact + 1e-9)
+        # Sums rounded once, as in round_row: both ways give the same bits.
+        sums = np.array([math.fsum(row) for row in scores.tolist()])
+        exact = scores * (steps / sums)[:, None]
+        whole = np.floor(exact + _SLACK)
         missing = steps - whole.sum(axis=1, keepdims=True)
         order = np.argsort(whole - exact, axis=1, kind="stable")
         gets = np.arange(scores.shape[1]) < missing

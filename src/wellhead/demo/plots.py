@@ -68,7 +68,7 @@ def replication(
         [0, 8, 16, 32, 64, 128, 256, 512, 1024, 2048],
         labels=["0", "8", "16", "32", "64", "128", "256", "512", "1,024", "2,048"],
     )
-    axes.set_xlim(0, max([*group.rows, *(r for line in honest for r in line.rows)]) * 1.15)
+    axes.set_xlim(0, max([16, *group.rows, *(r for line in honest for r in line.rows)]) * 1.15)
     axes.set_ylim(0, 1)
     axes.set_xlabel("queries answered")
     axes.set_ylabel("replication (read by Wellhead)")

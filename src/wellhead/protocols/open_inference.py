@@ -17,7 +17,7 @@ from msgspec import UNSET, UnsetType
 from wellhead.core.errors import ProtocolError
 from wellhead.core.event import Answer, ModelSpec, Query
 from wellhead.core.exposure import Exposure
-from wellhead.protocols import outputs, rewrite
+from wellhead.protocols import outputs, quick_tensors, rewrite
 from wellhead.protocols.base import (
     JSON,
     check_keys,
@@ -79,6 +79,9 @@ class OpenInference:
     def read_query(self, body: bytes, content_type: str, spec: ModelSpec) -> Query:
         """The query in a request; see base.Protocol."""
         media(content_type, self.content_types)
+        usual = quick_tensors.inputs(body)
+        if usual is not None:
+            return Query(spec.name, usual, usual.shape[0], most(spec))
         request = _request(body)
         check_keys(body, _keys(request))
         if not request.inputs:
@@ -114,12 +117,18 @@ class OpenInference:
         """The answer in a response; see base.Protocol."""
         if content_type != JSON:
             json_answer(content_type)
+        usual = quick_tensors.answer(body, query.rows, spec)
+        if usual is not None:
+            return usual
         tensors = _response(body).outputs
         return outputs.read(columns_of(tensors), query.rows, spec)
 
     @reads_answer
     def write_answer(self, body: bytes, content_type: str, answer: Answer, spec: ModelSpec) -> bytes:
         """The response with the shaped answer in it; see base.Protocol."""
+        usual = quick_tensors.written(body, answer, spec)
+        if usual is not None:
+            return usual
         tree = msgspec.json.decode(body, type=dict[str, Any])
         tensors = _response(body).outputs
         kept = rewrite.write(columns_of(tensors), answer, spec)

@@ -20,7 +20,7 @@ from wellhead.protocols.outputs import SUM_TOLERANCE, is_hidden
 
 MOST_BYTES = 16_384
 MOST_NUMBERS = 512
-UNUSUAL = (ValueError, RecursionError)
+_UNUSUAL = (ValueError, RecursionError)
 """What msgspec raises for a body of another form."""
 
 # Sums that are rounded otherwise than numpy's must not decide what an answer is.
@@ -58,22 +58,24 @@ def probabilities(name: str, numbers: list[float], shape: tuple[int, ...], spec:
     width = shape[1]
     if width < 2 or width != (len(spec.classes) or width) or min(numbers) < 0.0:
         return None
-    sums = (sum(numbers[i : i + width]) for i in range(0, len(numbers), width))
-    if not all(abs(x - 1.0) <= _TOLERANCE for x in sums):
-        return None
+    for i in range(0, len(numbers), width):
+        if not abs(sum(numbers[i : i + width]) - 1.0) <= _TOLERANCE:
+            return None
     return Answer(Exposure.PROBABILITIES, Flat(numbers, shape))
 
 
-def decoder(kind: Any) -> Any:
-    """JSON bytes to `kind`, or None where they are of another form or too many."""
-    decode = msgspec.json.Decoder(kind).decode
+def decoder(*kinds: Any) -> Any:
+    """JSON bytes to the first of these types that they are; None for other, or too many, bytes."""
+    decoders = tuple(msgspec.json.Decoder(kind).decode for kind in kinds)
 
     def quick(body: bytes) -> Any:
         if len(body) > MOST_BYTES:
             return None
-        try:
-            return decode(body)
-        except UNUSUAL:
-            return None
+        for decode in decoders:
+            try:
+                return decode(body)
+            except _UNUSUAL:
+                continue
+        return None
 
     return quick

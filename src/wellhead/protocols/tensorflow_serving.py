@@ -13,11 +13,11 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from wellhead.core.arrays import Inputs
+from wellhead.core.arrays import Flat, Inputs
 from wellhead.core.errors import BadAnswer, ProtocolError
 from wellhead.core.event import Answer, ModelSpec, Query
 from wellhead.core.exposure import Exposure
-from wellhead.protocols import outputs, rewrite
+from wellhead.protocols import outputs, quick, rewrite
 from wellhead.protocols.base import (
     JSON,
     check_keys,
@@ -47,7 +47,20 @@ class Request(msgspec.Struct):
     signature_name: str | UnsetType = UNSET
 
 
+class Instances(msgspec.Struct):
+    """The usual request: rows of numbers."""
+
+    instances: quick.Rows
+
+
+class Predictions(msgspec.Struct):
+    """The usual response: rows of scores."""
+
+    predictions: quick.Rows
+
+
 _request = msgspec.json.Decoder(Request).decode
+_instances, _predictions = quick.decoder(Instances), quick.decoder(Predictions)
 
 
 def columnar(raw: bytes | msgspec.Raw) -> Inputs:
@@ -74,6 +87,9 @@ class TensorFlowServing:
     def read_query(self, body: bytes, content_type: str, spec: ModelSpec) -> Query:
         """The query in a request; see base.Protocol."""
         media(content_type, self.content_types)
+        usual = _quick_inputs(body)
+        if usual is not None:
+            return Query(spec.name, usual, usual.shape[0], most(spec))
         request = _request(body)
         inputs, keys = _inputs(request)
         check_keys(body, keys + (request.signature_name is not UNSET) if keys else -1)
@@ -95,6 +111,9 @@ class TensorFlowServing:
     def read_answer(self, body: bytes, content_type: str, query: Query, spec: ModelSpec) -> Answer:
         """The answer in a response; see base.Protocol."""
         json_answer(content_type)
+        usual = _quick_answer(body, query.rows, spec)
+        if usual is not None:
+            return usual
         tree = tree_of(body)
         return outputs.read(columns_of(tree[_carrier(tree)], spec), query.rows, spec)
 
@@ -123,6 +142,20 @@ class TensorFlowServing:
             return {"models": [str(m) for m in models if isinstance(m, str)]}
         known = {"model_version_status", "model_spec", "ready"} & tree.keys()
         return _metadata(tree) if known else None
+
+
+def _quick_inputs(body: bytes) -> Flat | None:
+    """The inputs of a request that has no key but `instances`, and that once."""
+    request = _instances(body) if body.count(b":") == 1 else None
+    found = None if request is None else quick.joined(request.instances)
+    return None if found is None else quick.inputs(*found)
+
+
+def _quick_answer(body: bytes, rows: int, spec: ModelSpec) -> Answer | None:
+    """The answer in a response that has no key but `predictions`."""
+    response = _predictions(body) if body.count(b":") == 1 else None
+    found = None if response is None else quick.joined(response.predictions)
+    return None if found is None or found[1][0] != rows else quick.probabilities("", *found, spec)
 
 
 def _inputs(request: Request) -> tuple[Inputs, int]:

@@ -16,7 +16,7 @@ from wellhead.protocols.numbers import DEEPEST, depth, double, numbers_of, rows_
 from wellhead.protocols.outputs import Column, Ranked
 
 _RANKED = re.compile(r"([-+0-9.eE]+):(\d{1,6})(?::(.*))?", re.DOTALL)
-_NUMERIC = frozenset(
+NUMERIC = frozenset(
     ("FP16", "BF16", "FP32", "FP64", "BOOL", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64")
 )
 
@@ -75,7 +75,7 @@ def _fits(tensor: Tensor, array: Array, levels: int) -> Array:
 def _numeric(tensor: Tensor) -> bool:
     if tensor.datatype == "BYTES":
         return False
-    if tensor.datatype not in _NUMERIC:
+    if tensor.datatype not in NUMERIC:
         raise ProtocolError(f"expected a datatype such as FP32, INT64, BOOL or BYTES, got {tensor.datatype[:40]!r}")
     return True
 
