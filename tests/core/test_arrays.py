@@ -1,3 +1,5 @@
+import struct
+
 import numpy as np
 import pytest
 
@@ -21,3 +23,9 @@ def test_an_alias_names_the_type_of_its_numbers(alias, dtype):
 def test_inputs_are_numbers_or_texts():
     assert "float32" in str(arrays.Inputs)
     assert "list[str]" in str(arrays.Inputs)
+
+
+@pytest.mark.parametrize(("numbers", "dtype"), [([0.5, 2.0], "<f8"), (struct.pack("<2f", 0.5, 2.0), "<f4")])
+def test_flat_numbers_as_an_array(numbers, dtype):
+    array = arrays.Flat(numbers, (2, 1)).array(dtype)
+    assert array.tolist() == [[0.5], [2.0]] and array.dtype == np.dtype(dtype)

@@ -1,11 +1,13 @@
+import struct
 import typing
 
 import msgspec
 import numpy as np
 import pytest
 
+from wellhead.core.arrays import Flat
 from wellhead.core.codec import Record
-from wellhead.core.event import Answer, Event, ModelSpec
+from wellhead.core.event import Answer, Event, ModelSpec, Query
 from wellhead.core.exposure import Exposure
 
 RECORDS = typing.get_args(Record)
@@ -44,3 +46,33 @@ def test_an_event_without_an_answer_gave_nothing_away():
 
 def test_a_model_is_a_classifier_unless_told():
     assert ModelSpec() == ModelSpec(name="model", task="classifier", classes=())
+
+
+def test_numbers_become_an_array_once_and_at_first_use():
+    query = Query("m", Flat(struct.pack("<2f", 0.5, 0.1), (1, 2)), 1, Exposure.LABEL)
+    assert query.inputs is query.inputs and query.inputs.dtype == np.float32
+    assert query.inputs.tolist() == [[0.5, float(np.float32(0.1))]]
+    answer = Answer(Exposure.PROBABILITIES, Flat([0.1, 0.9], (1, 2)))
+    assert answer.flat is not None and answer.top1.tolist() == [1]
+    assert answer.flat is None and answer.scores is answer.scores
+    assert answer.scores.tolist() == [[0.1, 0.9]] and answer.scores.dtype == np.float64
+
+
+def test_arrays_and_texts_stay_the_objects_that_they_are():
+    texts, scores = ["a"], np.eye(2)
+    assert Query(model="m", inputs=texts, rows=1, asked=Exposure.LABEL).inputs is texts
+    assert Answer(Exposure.PROBABILITIES, scores).scores is scores
+    assert Answer(Exposure.PROBABILITIES, scores).flat is None
+
+
+def test_answers_are_equal_where_they_say_the_same():
+    one = Answer(Exposure.PROBABILITIES, Flat([0.1, 0.9], (1, 2)))
+    assert one == Answer(Exposure.PROBABILITIES, np.array([[0.1, 0.9]]))
+    for other in (
+        Answer(Exposure.TOP_K, one.scores),
+        Answer(Exposure.PROBABILITIES, np.array([[0.9, 0.1]])),
+        Answer(Exposure.PROBABILITIES, one.scores, np.array([1])),
+        Answer(Exposure.PROBABILITIES),
+    ):
+        assert one != other
+    assert one != Exposure.PROBABILITIES

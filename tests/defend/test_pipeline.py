@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis.extra.numpy import arrays
 
+from wellhead.core.arrays import Flat
 from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
 from wellhead.defend.guarantees import Argmax, Guarantees
@@ -177,3 +178,32 @@ def test_a_failure_where_there_is_no_label_leaves_nothing():
     pipeline = Pipeline()
     shaped, _ = pipeline.shape(Answer(Exposure.VALUE, values=np.array(["x"])), Exposure.VALUE, 2)
     assert shaped == Answer(Exposure.NONE) and pipeline.failures == 1
+
+
+def flat(scores):
+    return Flat(scores.reshape(-1).tolist(), scores.shape)
+
+
+@given(logits, st.sampled_from(list(Exposure)), st.integers(-1, 13), st.sampled_from([0.0, 1e-7, 1e-5]))
+def test_scores_that_are_no_array_yet_leave_as_the_same(x, allowed, decimals, off):
+    scores = softmax(x)
+    scores[-1, 0] += off
+    for kind in (Exposure.PROBABILITIES, Exposure.LOGITS, Exposure.TOP_K):
+        one, other = Pipeline(), Pipeline()
+        shaped, name = one.shape(Answer(kind, flat(scores)), allowed, decimals)
+        assert (shaped, name) == other.shape(Answer(kind, scores), allowed, decimals)
+        assert one.failures == other.failures
+
+
+@pytest.mark.parametrize("decimals", [-1, 0, 3, 12])
+def test_what_is_no_array_yet_stays_none(decimals):
+    shaped, _ = Pipeline().shape(Answer(Exposure.PROBABILITIES, flat(P)), Exposure.PROBABILITIES, decimals)
+    assert shaped.flat is not None
+
+
+def test_rounding_that_broke_its_promise_would_leave_a_label(monkeypatch):
+    monkeypatch.setattr("wellhead.defend.pipeline.round_row", lambda row, decimals: [0.0, 0.0, 1.0])
+    pipeline = Pipeline()
+    shaped, name = pipeline.shape(Answer(Exposure.PROBABILITIES, flat(P)), Exposure.PROBABILITIES, 2)
+    assert name == "label_only" and shaped.kind is Exposure.LABEL and shaped.scores[0].tolist() == [1.0, 0.0, 0.0]
+    assert pipeline.failures == 1 and "argmax" in pipeline.last_failure

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis.extra.numpy import arrays
 
 from wellhead.defend.guarantees import Context
-from wellhead.defend.rounding import Rounding
+from wellhead.defend.rounding import Rounding, round_row
 from wellhead.testing.defences import check_defence
 
 logits = st.integers(2, 12).flatmap(lambda k: arrays(np.float64, (4, k), elements=st.floats(-40, 40)))
@@ -56,3 +56,13 @@ def test_a_better_class_never_gets_less(x, decimals):
 
 def test_of_equals_the_first_are_served():
     assert np.flatnonzero(rounded(np.full((1, 300), 1 / 300), 2)[0]).tolist() == list(range(100))
+
+
+@given(logits, st.integers(0, 12))
+def test_a_row_alone_is_rounded_to_the_same_bits(x, decimals):
+    before = probabilities(x)
+    assert [round_row(row, decimals) for row in before.tolist()] == rounded(before, decimals).tolist()
+    near = np.round(before, 3)
+    near[:, 0] += 1.0 - near.sum(axis=1)
+    near = np.abs(near)
+    assert [round_row(row, decimals) for row in near.tolist()] == rounded(near, decimals).tolist()

@@ -143,6 +143,15 @@ def test_a_quick_answer_is_the_answer(family, data, spec, rows):
     both(protocol.read_answer, data.draw(answers), JSON, Query("m", [], rows, Exposure.PROBABILITIES), spec)
 
 
+@pytest.mark.parametrize("off", [0.0, 9.98e-4, 9.995e-4, 1e-3, 1.0005e-3, -9.98e-4, -1e-3, -1.0005e-3])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_border_of_probabilities_is_where_it_was(family, off):
+    row = [0.25, 0.75 + off]
+    tensor = {"name": "p", "shape": [1, 2], "datatype": "FP32", "data": row}
+    body = {"open_inference": {"outputs": [tensor]}, "tensorflow_serving": {"predictions": [row]}}[family]
+    both(FAMILIES[family][0].read_answer, text(body), JSON, Query("m", [], 1, Exposure.PROBABILITIES), SPECS[0])
+
+
 @given(v2("outputs"), simplex(), st.sampled_from(SPECS))
 def test_a_quickly_written_answer_is_the_written_answer(body, shaped, spec):
     flat = Flat([x for row in shaped for x in row], (len(shaped), len(shaped[0])))

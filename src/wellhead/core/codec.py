@@ -7,6 +7,7 @@ RFC 8785 for the records of `wellhead.core` (property-tested).
 from __future__ import annotations
 
 import base64
+import binascii
 import math
 from collections.abc import Sequence
 
@@ -58,7 +59,12 @@ def decode(line: bytes) -> Record:
 
 def pack(array: Array) -> str:
     """Base64 of an array's bytes, in C order and little-endian."""
-    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
+    return pack_bytes(array.tobytes())
+
+
+def pack_bytes(raw: bytes) -> str:
+    """Base64 of bytes that stand for an array."""
+    return binascii.b2a_base64(raw, newline=False).decode("ascii")
 
 
 def unpack(text: str, dtype: str, rows: int) -> Array:

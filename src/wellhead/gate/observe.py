@@ -106,10 +106,10 @@ class Observer:
         reading = read(meter.ledger(members, now_s), meter.profile)
         self.readings[members] = reading
         limit = self._limit(members)
-        far = (limit.max_drawn if len(members) == 1 else limit.max_drawn_group) - reading.drawn
-        self._read_at[members] = min(max(1.0 + 2.0 * far, SOONEST), LATEST) * sum(self.rows[m] for m in members)
         signal = limit.judge(reading, members, reason)
         open_members = tuple(m for m in members if self.closed.get(m, 0.0) <= now_s and m not in self.policy.allow)
+        far = (limit.max_drawn if len(members) == 1 else limit.max_drawn_group) - reading.drawn if open_members else 1.0
+        self._read_at[members] = min(max(1.0 + 2.0 * far, SOONEST), LATEST) * sum(self.rows[m] for m in members)
         if signal is None or not open_members:
             return []
         finding = self._finding(signal, reading, now_s)

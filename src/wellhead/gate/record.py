@@ -13,7 +13,7 @@ import numpy as np
 
 from wellhead.core.arrays import Array, Codes, Inputs
 from wellhead.core.batch import Batch, confidence_of, framed
-from wellhead.core.codec import pack, strongest
+from wellhead.core.codec import pack_bytes, strongest
 from wellhead.core.errors import ProfileError
 from wellhead.core.event import ROWS_PER_EVENT, Answer, Caller, Event, Exchange, Query
 from wellhead.core.exposure import Exposure
@@ -117,7 +117,8 @@ class Recorder:
         some = [exchanges[i] for i in members]
         queries = [x.query for x in some if x.query is not None]
         columns = _columns(queries, [x.answer for x in some if x.answer is not None], profile, self._key)
-        known = profile.id if profile is not None and columns.codes is not None else ""
+        packed = _Packed.of(columns)
+        known = profile.id if profile is not None and columns.codes is not None else "", columns.classes
         start = 0
         events = []
         for i, x, query in zip(members, some, queries, strict=True):
@@ -126,7 +127,7 @@ class Recorder:
                 done.codes[i] = columns.codes[start:end]
             frame = self._frame(x)
             for part, a in enumerate(range(start, end, ROWS_PER_EVENT)):
-                done.events[i].append(_event(frame, columns, slice(a, min(a + ROWS_PER_EVENT, end)), part, known))
+                done.events[i].append(_event(frame, packed, (a, min(a + ROWS_PER_EVENT, end)), part, known))
             events += done.events[i]
             start = end
         if all(x.status == 200 for x in some):
@@ -230,21 +231,54 @@ def _joined(parts: list[Inputs]) -> Inputs:
     return np.asarray(_stack(parts))
 
 
-def _event(frame: dict[str, Any], columns: _Columns, part: slice, number: int, profile: str) -> Event:
-    """The stored event of some rows of one exchange."""
-    c = columns
+class _Packed(NamedTuple):
+    """The same columns as raw bytes and lists, ready to be cut into rows: (bytes, bytes a row), or a list."""
+
+    fingerprints: tuple[bytes, int]
+    codes: tuple[bytes, int]
+    scores: tuple[bytes, int]
+    score_classes: tuple[bytes, int]
+    top1: list[int]
+    confidence_pm: list[int]
+    values: list[str]
+
+    @classmethod
+    def of(cls, c: _Columns) -> _Packed:
+        return cls(
+            _raw(c.fingerprint),
+            _raw(c.codes),
+            _raw(c.scores),
+            _raw(c.score_classes),
+            [] if c.top1 is None else c.top1.tolist(),
+            [] if c.confidence_pm is None else c.confidence_pm.tolist(),
+            [] if c.values is None else [repr(v) for v in c.values.tolist()],
+        )
+
+
+def _raw(column: Array | None) -> tuple[bytes, int]:
+    return (b"", 0) if column is None else (column.tobytes(), column.nbytes // len(column))
+
+
+def _cut(raw: tuple[bytes, int], a: int, b: int) -> str:
+    whole, width = raw
+    return pack_bytes(whole[a * width : b * width]) if width else ""
+
+
+def _event(frame: dict[str, Any], packed: _Packed, rows: tuple[int, int], part: int, known: tuple[str, int]) -> Event:
+    """The stored event of rows a..b of one exchange. known: the profile that coded them, and the model's classes."""
+    a, b = rows
     return Event(
-        part=number,
-        rows=part.stop - part.start,
-        fingerprints=pack(c.fingerprint[part]),
-        codes="" if c.codes is None else pack(c.codes[part]),
-        profile=profile,
-        classes=c.classes,
-        top1=() if c.top1 is None else tuple(c.top1[part].tolist()),
-        confidence_pm=() if c.confidence_pm is None else tuple(c.confidence_pm[part].tolist()),
-        scores="" if c.scores is None else pack(c.scores[part]),
-        score_classes="" if c.score_classes is None else pack(c.score_classes[part]),
-        values=() if c.values is None else tuple(repr(v) for v in c.values[part].tolist()),
+        part=part,
+        rows=b - a,
+        fingerprints=_cut(packed.fingerprints, a, b),
+        codes=_cut(packed.codes, a, b),
+        profile=known[0],
+        classes=known[1],
+        top1=tuple(packed.top1[a:b]),
+        confidence_pm=tuple(packed.confidence_pm[a:b]),
+        scores=_cut(packed.scores, a, b),
+        score_classes=_cut(packed.score_classes, a, b),
+        values=tuple(packed.values[a:b]),
         **frame,
     )
 

@@ -16,6 +16,7 @@ from wellhead.core.exposure import Exposure
 
 SUM_TOLERANCE = 1e-3
 _FAINTEST = 1e-300
+_LARGEST = 1e15
 
 LABEL_NAMES = frozenset(
     (
@@ -184,6 +185,8 @@ def read_labels(column: Column, spec: ModelSpec) -> Labels:
         return np.array([class_index(text, spec) for text in column], dtype=np.int64)
     if isinstance(column, Ranked):
         return np.asarray(column.index[:, 0], dtype=np.int64)
+    if np.abs(column).max() > _LARGEST:
+        raise BadAnswer(f"expected labels up to {_LARGEST:g}, got larger ones", "check model.task")
     labels = column.reshape(-1).astype(np.int64)
     if spec.classes and not all(c.isdecimal() for c in spec.classes):
         if labels.min() < 0 or labels.max() >= len(spec.classes):

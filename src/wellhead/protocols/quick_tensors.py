@@ -83,7 +83,7 @@ def written(body: bytes, shaped: Answer, spec: ModelSpec) -> bytes | None:
     if response is None or _answer(response.outputs, scores.shape[0], spec) is None:
         return None
     only = response.outputs[0]
-    if tuple(only.shape) != scores.shape:
+    if tuple(only.shape) != scores.shape or only.datatype not in ("FP32", "FP64"):
         return None
     tensor = {"name": only.name, "shape": only.shape, "datatype": only.datatype}
     tensor |= plain({"parameters": only.parameters}, ())
