@@ -44,6 +44,19 @@ def test_a_restart_remembers_who_drew_what_and_who_is_closed(place, clock):
     again.stop()
 
 
+def test_a_restart_does_not_renew_the_daily_quota(place, clock):
+    config = place.config("[limits]\nrows_per_day = 100")
+    worker = assemble(config, clock)
+    steal(worker, 3)
+    worker.stop()
+    again = assemble(config, clock)
+    x = exchange("thief", np.ones((5, WIDTH)), "x")
+    assert again.gate.admit(x.caller, x.query, clock()).reason == "limit reached: rows a day"
+    clock.now_s += 86_400
+    assert again.gate.admit(x.caller, x.query, clock()).passes
+    again.stop()
+
+
 def test_a_decision_that_has_expired_is_not_taken_up(place, clock):
     place.fit()
     worker = assemble(place.config("[valve]\nclosed_for_s = 60"), clock)

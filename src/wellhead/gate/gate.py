@@ -124,6 +124,12 @@ class Gate:
         """Take back the reservation of a query that got no answer; what it cost of the rate limit stays spent."""
         self.settle(caller.principal, rows)
 
+    def spent(self, principal: str, day: int, rows: int) -> None:
+        """Rows that an earlier run had answered on this day (days since 1970)."""
+        tally = self.tallies.setdefault(principal, Tally())
+        tally.day_rows = rows + (tally.day_rows if tally.day == day else 0)
+        tally.day = day
+
     def settle(self, principal: str, rows: int) -> None:
         """A reservation has been metered."""
         tally = self.tallies.get(principal)

@@ -23,6 +23,7 @@ from wellhead.detect.rules import Rules
 from wellhead.gate.gate import Gate
 from wellhead.gate.observe import Observer
 from wellhead.gate.policy import compile_policy
+from wellhead.gate.quota import DAY_S
 from wellhead.gate.record import Recorder
 from wellhead.meter.sketch import Sketches
 from wellhead.serve import profiles
@@ -101,8 +102,9 @@ def _history(folder: Path, size: int) -> History:
 
 
 def restore(worker: Worker, folder: Path) -> None:
-    """Take up from the log what an earlier run knew: sketches, rule hits, findings, decisions in force."""
+    """Take up from the log what an earlier run knew: sketches, rule hits, quotas, findings, decisions in force."""
     observer, waiting = worker.observer, list[Event]()
+    today = int(worker.clock() // DAY_S)
     decisions: dict[str, Decision] = {}
 
     def fold() -> None:
@@ -115,6 +117,8 @@ def restore(worker: Worker, folder: Path) -> None:
             if record.status == 200 and record.given > 0:
                 # sketches and rules need no codes, and those of an older profile have another width
                 waiting.append(msgspec.structs.replace(record, codes=""))
+                if record.time_us // 1_000_000 // DAY_S == today:
+                    worker.gate.spent(record.principal, today, record.rows)
             if len(waiting) >= _REPLAY:
                 fold()
         elif isinstance(record, Finding):
