@@ -83,3 +83,26 @@ def test_of_an_answer_little_is_kept():
 )
 def test_anything_is_a_head_or_a_refusal(pairs):
     assert status(*pairs) in (200, 400, 417, 431)
+
+
+def test_equal_headers_are_read_once_but_never_for_others():
+    reader = HeadReader()
+    pairs = ((b"host", b"a"), (b"x-api-key", b"k"))
+    assert reader.read(pairs, "1.1") is reader.read(list(pairs), "1.1")
+    assert reader.read((*pairs, (b"content-length", b"1")), "1.1").length == 1
+    for _ in range(2):
+        with pytest.raises(Refusal):
+            reader.read((*pairs, (b"x-api-key", b"k")), "1.1")
+        with pytest.raises(Refusal):
+            reader.read(pairs, "0.9")
+    assert reader.read([[b"host", b"a"]], "1.1").named == {b"host": b"a"}
+
+
+def test_what_is_remembered_of_headers_has_bounds(monkeypatch):
+    monkeypatch.setattr("wellhead.capture.headers._REMEMBERED", 2)
+    reader = HeadReader()
+    for i in range(5):
+        assert reader.read(((b"host", b"%d" % i),), "1.1").named == {b"host": b"%d" % i}
+        assert len(reader._known) <= 2
+    long = ((b"host", b"a"), (b"x", b"y" * 3000))
+    assert reader.read(long, "1.1") is not reader.read(long, "1.1")

@@ -93,6 +93,16 @@ def test_a_lifted_decision_no_longer_bites():
     assert g.admit(ANN, query(), NOW).passes
 
 
+def test_a_milder_decision_does_not_soften_a_stronger_one():
+    g = gate()
+    g.decide(decision(Stance.BLOCK, uid="b", expires_us=int((NOW + 10) * 1e6)))
+    g.decide(decision(Stance.THROTTLE, uid="t"))
+    assert g.admit(ANN, query(), NOW).status == 403
+    assert g.admit(ANN, query(), NOW + 20).status == 429
+    g.decide(decision(lifted=1))
+    assert g.admit(ANN, query(), NOW + 20).passes
+
+
 @pytest.mark.parametrize(
     ("stance", "status"), [(Stance.BLOCK, 403), (Stance.SUSPEND, 403), (Stance.REVOKE, 403), (Stance.CHALLENGE, 429)]
 )

@@ -100,7 +100,13 @@ def test_the_same_input_has_the_same_fingerprint_whatever_its_batch():
 
 @pytest.mark.parametrize(
     ("address", "network"),
-    [("192.0.2.77", "192.0.2.0/24"), ("::ffff:192.0.2.77", "192.0.2.0/24"), ("2001:db8:1:2::7", "2001:db8:1::/48"), ("unix", ""), ("", "")],
+    [
+        ("192.0.2.77", "192.0.2.0/24"),
+        ("::ffff:192.0.2.77", "192.0.2.0/24"),
+        ("2001:db8:1:2::7", "2001:db8:1::/48"),
+        ("unix", ""),
+        ("", ""),
+    ],
 )
 def test_networks(address, network):
     assert network_of(address) == network

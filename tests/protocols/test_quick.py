@@ -72,7 +72,12 @@ def tensors(draw):
     width = len(table[0]) if table else 0
     right = st.sampled_from([[len(table), width], [len(table), width, 1], [len(cells)], [1, len(cells)]])
     shape = draw(right | right | st.lists(st.integers(-1, 3), max_size=3))
-    tensor = {"name": draw(NAMES), "shape": shape, "datatype": draw(TYPES), "data": draw(st.sampled_from([cells, table]))}
+    tensor = {
+        "name": draw(NAMES),
+        "shape": shape,
+        "datatype": draw(TYPES),
+        "data": draw(st.sampled_from([cells, table])),
+    }
     if draw(st.integers(0, 5)) == 0:
         tensor["parameters"] = draw(st.sampled_from([{}, {"content_type": "np"}, {"shared_memory_region": "r"}, 3]))
     if draw(st.integers(0, 9)) == 0:

@@ -171,9 +171,7 @@ class Middleware:
 
     def _inner(self, scope: Scope, raw_path: bytes, head: Head, caller: Caller, length: int) -> Scope:
         """The scope for the model: agreed headers only, and no extension by which an answer could slip past."""
-        headers = head.forward
-        headers.append((b"host", head.named[b"host"]))
-        headers.append(_IDENTITY)
+        headers = [*head.forward, (b"host", head.named[b"host"]), _IDENTITY]
         if caller.address:
             headers.append((b"x-forwarded-for", caller.address.encode("latin-1")))
         if length >= 0:

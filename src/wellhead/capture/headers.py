@@ -12,6 +12,7 @@ from wellhead.core.errors import Refusal
 
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32_768
+_REMEMBERED, _REMEMBERED_BYTES = 1_024, 2_048
 
 Pair = tuple[bytes, bytes]
 
@@ -57,6 +58,7 @@ class Head:
     named: the headers that mean something here, each once, names in lower case.
     forward: what goes on to the model, without host, lengths, hop-by-hop headers and address claims.
     length: declared bytes of the body, -1 where it is not declared.  chunked: body of unknown length.
+    One Head may serve many requests: nobody writes to it.
     """
 
     __slots__ = ("chunked", "forward", "length", "named")
@@ -74,9 +76,26 @@ class HeadReader:
     def __init__(self, identity: Iterable[str] = ()) -> None:
         self.identity = tuple(name.lower().encode("ascii") for name in identity if name)
         self._rules = _RULES | dict.fromkeys(self.identity, _ONCE | _NOTE)
+        self._known: dict[tuple[tuple[Pair, ...], str], Head] = {}
 
     def read(self, raw: Sequence[Pair], http_version: str) -> Head:
-        """The Head of these headers; raises Refusal 400, 417 or 431."""
+        """The Head of these headers, the same object as for equal ones before; raises Refusal 400, 417 or 431."""
+        key = (tuple(raw), http_version)
+        try:
+            head = self._known.get(key)
+        except TypeError:  # a server that gives its pairs as lists
+            return self._read(raw, http_version)
+        return head or self._remembered(key)
+
+    def _remembered(self, key: tuple[tuple[Pair, ...], str]) -> Head:
+        head = self._read(*key)
+        if sum(len(name) + len(value) for name, value in key[0]) <= _REMEMBERED_BYTES:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[key] = head
+        return head
+
+    def _read(self, raw: Sequence[Pair], http_version: str) -> Head:
         named: dict[bytes, bytes] = {}
         forward: list[Pair] = []
         rules, size, count, seen = self._rules, 0, 0, 0

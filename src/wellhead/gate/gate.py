@@ -32,7 +32,7 @@ class Gate:
         self.key = key
         self.tallies: dict[str, Tally] = {}
         self.everyone = Tally()
-        self.decisions: dict[str, Decision] = {}
+        self.decisions: dict[str, tuple[Decision, ...]] = {}
         self._known: dict[str, frozenset[int]] = {}
         self._cost = (policy.global_per_row_s, policy.global_burst_rows)
 
@@ -93,23 +93,33 @@ class Gate:
         return bool(known) and all(f in known for f in fingerprints(query.inputs, self.key).tolist())
 
     def decision(self, principal: str, now_s: float) -> Decision | None:
-        """The decision in force for a principal; an expired one is forgotten."""
-        decision = self.decisions.get(principal)
-        if decision is None:
+        """The strongest decision in force for a principal, with the least exposure of all; the expired are forgotten."""
+        standing = self.decisions.get(principal)
+        if standing is None:
             return None
-        if decision.in_force(int(now_s * 1e6)):
-            return decision
-        self.decisions.pop(principal, None)
-        self._known.pop(principal, None)
-        return None
+        now_us = int(now_s * 1e6)
+        if any(d.expires_us <= now_us for d in standing):
+            standing = tuple(d for d in standing if d.expires_us > now_us)
+            self._stand(principal, standing)
+        force = [d for d in standing if d.in_force(now_us)]
+        if len(force) < 2:
+            return force[0] if force else None
+        strongest = max(force, key=lambda d: d.stance)
+        return msgspec.structs.replace(strongest, exposure=min(d.exposure for d in force))
 
     def decide(self, decision: Decision) -> None:
-        """Put a decision in force, or lift the one that stands."""
-        self._known.pop(decision.principal, None)
+        """Put a decision in force beside those that stand, or lift all of its principal's."""
         if decision.lifted:
-            self.decisions.pop(decision.principal, None)
+            self._stand(decision.principal, ())
         elif not decision.simulated:
-            self.decisions[decision.principal] = decision
+            self._stand(decision.principal, (*self.decisions.get(decision.principal, ()), decision))
+
+    def _stand(self, principal: str, standing: tuple[Decision, ...]) -> None:
+        if standing:
+            self.decisions[principal] = standing
+        else:
+            self.decisions.pop(principal, None)
+            self._known.pop(principal, None)
 
     def remember(self, principal: str, known: frozenset[int]) -> None:
         """Which inputs, by fingerprint, a closed principal may still repeat."""

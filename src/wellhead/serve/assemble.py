@@ -105,7 +105,7 @@ def restore(worker: Worker, folder: Path) -> None:
     """Take up from the log what an earlier run knew: sketches, rule hits, quotas, findings, decisions in force."""
     observer, waiting = worker.observer, list[Event]()
     today = int(worker.clock() // DAY_S)
-    decisions: dict[str, Decision] = {}
+    decisions: list[Decision] = []
 
     def fold() -> None:
         if waiting:
@@ -125,7 +125,7 @@ def restore(worker: Worker, folder: Path) -> None:
             observer.restore(record)
         elif isinstance(record, Decision):
             observer.restore(record)
-            decisions[record.principal] = record
+            decisions.append(record)
     fold()
     now_us = int(worker.clock() * 1e6)
-    worker.take_up([d for d in decisions.values() if d.simulated or d.in_force(now_us)])
+    worker.take_up([d for d in decisions if d.expires_us > now_us])

@@ -71,9 +71,7 @@ class Desk:
     def _standing(self, name: str) -> Standing:
         now_s = self._now_s()
         reading = self._observer.readings.get((name,))
-        decision = self._worker.gate.decisions.get(name)
-        if decision is not None and not decision.in_force(int(now_s * 1e6)):
-            decision = None
+        decision = self._strongest(name)
         read = (
             (reading.replication, reading.attainable, reading.floor, reading.drawn, reading.bits)
             if reading
@@ -88,6 +86,12 @@ class Desk:
             reason=decision.reason if decision else "",
             expires_us=decision.expires_us if decision else 0,
         )
+
+    def _strongest(self, name: str) -> Decision | None:
+        """The strongest decision in force; the gate's own look belongs to the gate's thread."""
+        now_us = int(self._now_s() * 1e6)
+        standing = self._worker.gate.decisions.get(name, ())
+        return max((d for d in standing if d.in_force(now_us)), key=lambda d: d.stance, default=None)
 
     def _explain(self, ask: Ask) -> Reply:
         observer, name = self._observer, ask.principal
@@ -110,7 +114,8 @@ class Desk:
     def _decisions(self, ask: Ask) -> Reply:  # noqa: ARG002 - every verb takes the Ask
         now_us = int(self._now_s() * 1e6)
         noted = [d for d in self._worker.noted.values() if d.expires_us > now_us]
-        rows = [d for d in self._worker.gate.decisions.values() if d.in_force(now_us)] + noted
+        standing = [d for decisions in list(self._worker.gate.decisions.values()) for d in decisions]
+        rows = [d for d in standing if d.in_force(now_us)] + noted
         return Reply(
             decisions=tuple(
                 DecisionRow(
@@ -150,8 +155,8 @@ class Desk:
 
     def _lift(self, ask: Ask) -> Reply:
         now_us = int(self._now_s() * 1e6)
-        standing = self._worker.gate.decisions.get(ask.principal)
-        if standing is None or not standing.in_force(now_us):
+        standing = self._strongest(ask.principal)
+        if standing is None:
             raise ConfigError(
                 f"expected a principal with a decision in force, got `{ask.principal}`", "see `wellhead decisions list`"
             )
