@@ -6,7 +6,8 @@ from wellhead.demo.reckoning import Summary, show
 
 SUMMARY = Summary(
     thief_fidelity_open=0.97, thief_fidelity_guarded=0.9, thief_queries=4000, thief_answers_open=4000,
-    thief_answers_guarded=280, replication_at_alarm=0.87, queries_at_alarm=270, thief_accounts_found=8, honest_accused=0,
+    thief_answers_guarded=280, replication_at_alarm=0.87, queries_at_alarm=270, thief_accounts_found=8,
+    honest_accused=0,
     honest_answers_changed=0.0, honest_queries=3000, added_latency_ms=0.4, log_verified=True,
     log_verdicts=("integrity PASS",), timeline=((1.5, "alarm [x]"),), profile_check="checked", seconds=40.0,
 )  # fmt: skip

@@ -43,7 +43,14 @@ def test_labels_are_names_first_and_indices_second():
     assert read_labels(np.array([3.0]), DIGITS).tolist() == [2]
     assert read_labels(np.array([1.0]), TWO).tolist() == [1]
     assert class_index("2", ANY) == 2
-    for column, spec in ((np.array([2.0]), TWO), (np.array([-1.0]), ANY), (np.array([7.0]), DIGITS), (["cat"], ANY)):
+    huge = np.array([1e38])
+    for column, spec in (
+        (np.array([2.0]), TWO),
+        (np.array([-1.0]), ANY),
+        (np.array([7.0]), DIGITS),
+        (["cat"], ANY),
+        (huge, ANY),
+    ):
         with pytest.raises(BadAnswer):
             read_labels(column, spec)
 

@@ -46,7 +46,7 @@ async def send_reply(reply: Reply, send: Send) -> None:
     try:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
-    except OSError:  # noqa: SIM105 - suppress costs more, for every answer
+    except OSError:
         # Some servers raise where the client has gone; the answer counts as given.
         pass
 

@@ -92,6 +92,8 @@ class Answer:
         self.labels = labels
         self.values = values
 
+    __hash__ = None  # type: ignore[assignment]
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Answer):
             return NotImplemented

@@ -93,7 +93,7 @@ class Gate:
         return bool(known) and all(f in known for f in fingerprints(query.inputs, self.key).tolist())
 
     def decision(self, principal: str, now_s: float) -> Decision | None:
-        """The strongest decision in force for a principal, with the least exposure of all; the expired are forgotten."""
+        """The strongest decision in force for a principal, and the least exposure; expired ones are forgotten."""
         standing = self.decisions.get(principal)
         if standing is None:
             return None
