@@ -33,7 +33,7 @@ def serve(config: Config) -> None:
         log_level="warning",
         timeout_graceful_shutdown=_DRAIN_S,
     )
-    where = f"http://{config.listen.host}:{config.listen.port} -> {config.upstream.url}"
+    where = f"http://{config.listen.host}:{listener.getsockname()[1]} -> {config.upstream.url}"
     print(f"wellhead: {config.mode} mode, {where} ({config.model.protocol})", file=sys.stderr, flush=True)
     uvicorn.Server(options).run(sockets=[listener])
 
