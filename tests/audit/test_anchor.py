@@ -1,6 +1,6 @@
 import pytest
 
-from wellhead.audit.anchor import Anchor, append, read
+from wellhead.audit.anchor import Anchor, append, make_ready, read
 from wellhead.audit.note import Checkpoint, load_signer
 from wellhead.core.errors import AuditError
 
@@ -31,3 +31,18 @@ def test_what_was_not_signed_is_refused(tmp_path, signer):
     (tmp_path / "bad").write_bytes(b"{}\n")
     with pytest.raises(AuditError, match="one anchor a line"):
         read(tmp_path / "bad")
+
+
+def test_an_anchor_is_made_where_it_is_absent_and_kept_where_it_is_not(tmp_path):
+    make_ready(tmp_path / "a")
+    assert read(tmp_path / "a") == []
+    (tmp_path / "a").write_bytes(b"x")
+    make_ready(tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("name", ["", "file/anchor", "none/anchor", "a" * 300, "nul\0"])
+def test_an_anchor_that_cannot_be(tmp_path, name):
+    (tmp_path / "file").touch()
+    with pytest.raises(AuditError, match="cannot write to the anchor file.*set audit.anchor"):
+        make_ready(tmp_path / name)

@@ -48,8 +48,11 @@ def test_the_count_outlives_a_killed_process(tmp_path):
 
 def test_files_that_are_no_state(tmp_path):
     (tmp_path / "state").write_bytes(os.urandom(128))
-    with pytest.raises(AuditError, match="another file"):
-        State(tmp_path / "state")
+    (tmp_path / "long").write_bytes(b"x" * 999)
+    for name in ("state", "long"):
+        with pytest.raises(AuditError, match="another file"):
+            State(tmp_path / name)
+    assert (tmp_path / "long").read_bytes() == b"x" * 999
     with pytest.raises(AuditError, match="cannot map"):
         State(tmp_path / "none" / "state")
     (tmp_path / "short").write_bytes(b"x")

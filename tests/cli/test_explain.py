@@ -17,7 +17,7 @@ THIEF = Explanation(
 def test_a_quiet_principal_in_plain_words():
     assert sentences(QUIET) == [
         "ann: 12 rows metered, 50.0 % of its inputs new when asked.",
-        "Too little was drawn to need a ledger: nothing has been read yet.",
+        "No ledger has been read: too little was asked to need one, or there is no profile yet.",
         "No rule hit.",
         "Stance: allow.",
     ]

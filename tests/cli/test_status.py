@@ -8,7 +8,7 @@ from wellhead.serve.status import Reply, Standing, Status
 
 QUIET = Standing("ann", 12, 3.2)
 THIEF = Standing("key:7", 900, 60.0, 0.81, 0.94, 0.1, 0.85, 512.4, "throttle", "drawn 85 %", 1_700_000_000_000_000)
-STATUS = Status("enforce", "digits", "ab12", 1, 40, 912, 5, 2, 1, 1, 77, 3, 4, (THIEF, QUIET))
+STATUS = Status("enforce", "digits", "ab12", 1, 40, 912, 5, 2, 1, 1, 77, 3, 4, 0, (THIEF, QUIET))
 
 
 def printed(thing):
@@ -34,7 +34,7 @@ def test_the_table_has_a_row_for_each_principal_in_the_order_given():
 
 
 def test_a_principal_that_looks_like_markup_is_printed_as_it_is():
-    status = Status("observe", "m", "", 1, *[0] * 9, (Standing("[red]ann[/red] [/b]", 1, 1.0),))
+    status = Status("observe", "m", "", 1, *[0] * 10, (Standing("[red]ann[/red] [/b]", 1, 1.0),))
     assert "[red]ann[/red] [/b]" in printed(table(status))
 
 

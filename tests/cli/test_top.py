@@ -1,6 +1,6 @@
 from wellhead.serve.status import Reply, Standing, Status
 
-STATUS = Status("observe", "digits", "", 1, 2, 3, 0, 1, 0, 0, 5, 0, 0, (Standing("ann", 3, 1.0),))
+STATUS = Status("observe", "digits", "", 1, 2, 3, 0, 1, 0, 0, 5, 0, 0, 0, (Standing("ann", 3, 1.0),))
 
 
 def test_as_many_looks_as_asked_for(running, wellhead):

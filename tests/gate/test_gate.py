@@ -74,6 +74,7 @@ def test_a_closed_valve_answers_own_repeats_and_refuses_the_new():
     assert g.admit(ANN, old, NOW).passes
     refused = g.admit(ANN, new, NOW)
     assert (refused.status, refused.reason) == (429, "why")
+    assert refused.told and "why" not in refused.told
     assert g.admit(ANN, query([1.0, 2.0], [3.0, 4.0]), NOW).status == 429
     assert g.admit(Caller(principal="bob"), new, NOW).passes
 

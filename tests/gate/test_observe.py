@@ -1,3 +1,4 @@
+import msgspec
 import numpy as np
 import pytest
 from serving import CLASSES, NOW, WIDTH, predict
@@ -7,10 +8,10 @@ from wellhead.core.batch import Batch, from_events
 from wellhead.core.event import Answer, Caller, Exchange, ModelSpec, Query
 from wellhead.core.exposure import Exposure
 from wellhead.core.finding import Alert, Decide
-from wellhead.core.verdict import Stance
+from wellhead.core.verdict import Decision, Stance
 from wellhead.detect.replication import Replication
 from wellhead.detect.rules import Rules
-from wellhead.gate.observe import Observer
+from wellhead.gate.observe import FARTHEST, Observer, next_look
 from wellhead.gate.policy import compile_policy
 from wellhead.gate.record import Recorder
 from wellhead.meter.fit import fit
@@ -149,3 +150,57 @@ def test_a_batch_of_many_principals_counts_each(classes):
         world.ask(name, inputs)
     assert world.observer.rows == {"a": 4, "b": 2}
     assert isinstance(from_events(world.events), Batch)
+
+
+def test_repeats_first_do_not_buy_fresh_queries_unread():
+    world = World()
+    one = fresh(1)
+    for _ in range(5):
+        world.ask("sly", np.repeat(one, 250, axis=0))
+    asked = 0
+    while not world.closed(world.ask("sly", fresh(10))):
+        asked += 10
+        assert asked < 300
+    plain = World()
+    alone = 0
+    while not plain.closed(plain.ask("thief", fresh(10))):
+        alone += 10
+    assert asked <= 2 * alone + 20
+
+
+def test_a_narrow_past_does_not_hide_a_broad_present():
+    world = World()
+    for _ in range(40):
+        narrow = np.tile(RNG.normal(size=(1, WIDTH)), (16, 1)) + RNG.normal(size=(16, WIDTH)) * 1e-3
+        narrow[:, 1:] = 0.0
+        world.ask("sly", narrow)
+    asked = 0
+    while not world.closed(world.ask("sly", fresh(10))):
+        asked += 10
+        assert asked < 1000
+    plain, alone = World(), 0
+    while not plain.closed(plain.ask("thief", fresh(10))):
+        alone += 10
+    assert asked <= alone + 3 * FARTHEST
+
+
+def test_the_next_look_is_never_far():
+    assert next_look(100, -0.5, True) == pytest.approx(120)
+    assert next_look(100, 0.8, True) == pytest.approx(200)
+    assert next_look(10_000, 0.8, True) == 10_000 + FARTHEST
+    assert next_look(10_000, 0.8, False) == 20_000
+
+
+def test_what_observe_mode_noted_does_not_hold_in_enforce_mode():
+    noted = Decision(
+        uid="d", principal="carl", stance=5, reason="", origin="replication", start_us=0,
+        expires_us=int((NOW + 9e4) * 1e6), simulated=1,
+    )  # fmt: skip
+    by_hand = msgspec.structs.replace(noted, simulated=0, origin="operator", stance=1)
+    world = World()
+    world.observer.restore(noted)
+    world.observer.restore(by_hand)
+    assert world.closed([a for _ in range(20) for a in world.ask("carl", fresh(32))]) == {"carl"}
+    closed = World()
+    closed.observer.restore(msgspec.structs.replace(noted, simulated=0))
+    assert [a for _ in range(20) for a in closed.ask("carl", fresh(32))] == []

@@ -82,12 +82,16 @@ def test_a_thief_over_asgi_is_closed(place):
         async with client(app) as c:
             statuses = []
             for _ in range(60):
-                statuses.append((await post(c, token, RNG.normal(size=(16, WIDTH)))).status_code)
+                answer = await post(c, token, RNG.normal(size=(16, WIDTH)))
+                statuses.append(answer.status_code)
                 await asyncio.sleep(0.01)
         await app.stop()
-        return statuses
+        return statuses, answer.text
 
-    statuses = asyncio.run(play())
+    statuses, last = asyncio.run(play())
+    assert "clone" not in last and "thief" not in last
+    refused = [r for _, r in records(place.folder / "log") if isinstance(r, Event) and r.status == 429]
+    assert refused and all("clone reproduces" in e.reason for e in refused)
     assert statuses[0] == 200
     assert statuses[-1] == 429
     assert set(statuses) == {200, 429}

@@ -6,7 +6,7 @@ from serving import WIDTH, exchange
 
 from wellhead.audit.entries import records
 from wellhead.core.errors import AuditError
-from wellhead.core.event import Caller, Event, Gap
+from wellhead.core.event import Caller, Event, Gap, Query
 from wellhead.core.finding import Finding
 from wellhead.core.verdict import Decision
 from wellhead.serve.assemble import assemble
@@ -118,6 +118,19 @@ def test_a_log_that_cannot_be_written_does_not_stop_the_service(place, clock, mo
     assert worker.counts.lost == 1
     worker.stop()
     assert "room on the disk" in capsys.readouterr().err
+
+
+def test_inputs_that_do_not_fit_the_profile_are_said_once_and_counted(place, clock, capsys):
+    place.fit()
+    worker = assemble(place.config(), clock)
+    for i in range(3):
+        x = exchange("ann", np.ones((2, WIDTH)), f"r{i}")
+        x.query = Query("m", np.ones((2, WIDTH + 1), np.float32), 2, x.query.asked)
+        worker.put(x)
+        worker.turn()
+    worker.stop()
+    assert worker.counts.unmetered == 6
+    assert capsys.readouterr().err.count("do not fit the profile") == 1
 
 
 def test_questions_are_answered_between_batches_and_their_errors_go_home(place, clock):

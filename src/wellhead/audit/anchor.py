@@ -35,6 +35,15 @@ def append(path: Path, anchor: Anchor) -> None:
         os.fsync(f.fileno())
 
 
+def make_ready(path: Path) -> None:
+    """Make the file where it is absent; raises AuditError where it cannot be appended to."""
+    try:
+        path.open("ab").close()
+    except (OSError, ValueError) as e:
+        reason = getattr(e, "strerror", None) or e
+        raise AuditError(f"cannot write to the anchor file {path}: {reason}", "set audit.anchor") from e
+
+
 def read(path: Path) -> list[Anchor]:
     """All complete lines; raises AuditError where the file or a line cannot be read."""
     try:

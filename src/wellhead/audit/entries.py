@@ -5,6 +5,7 @@ Reading needs no lock: the writer only appends, and a line counts once its newli
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,12 +33,12 @@ def count_segments(directory: Path) -> int:
     return len(present)
 
 
-def chunks(path: Path) -> Iterator[bytes]:
-    """The complete lines of a file, about CHUNK bytes at a time; an unterminated last line is left out."""
+def chunks(path: Path, end: int = sys.maxsize) -> Iterator[bytes]:
+    """The complete lines among a file's first `end` bytes, about CHUNK bytes at a time."""
     rest = b""
     try:
         with path.open("rb") as f:
-            while block := f.read(CHUNK):
+            while block := f.read(min(CHUNK, end - f.tell())):
                 lines, newline, tail = block.rpartition(b"\n")
                 if newline:
                     yield rest + lines + newline

@@ -12,7 +12,7 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from wellhead.audit import tiles
@@ -21,7 +21,7 @@ from wellhead.audit.anchor import append as append_anchor
 from wellhead.audit.entries import SEGMENT, segment_path
 from wellhead.audit.merkle import leaves
 from wellhead.audit.note import Checkpoint, Signer
-from wellhead.audit.recover import check_anchor, last_checkpoint, missing_events, reload, signer_of
+from wellhead.audit.recover import Survey, mend, missing_events, signer_of, survey
 from wellhead.audit.state import State
 from wellhead.core.codec import Record, encode, encode_lines
 from wellhead.core.errors import AuditError
@@ -58,18 +58,20 @@ class Log:
         """Open or begin the log; what a crash left behind is cut, counted and said in a Gap record.
 
         now_us: microseconds since 1970 UTC.  anchor: file that gets a copy of every checkpoint.
-        Raises AuditError where another writer holds the log, or where its files contradict what was signed.
+        Raises AuditError where another writer holds the log, where its files contradict what was signed (they are
+        then left as they were), or where directory or anchor cannot be written.
         """
-        directory = Path(directory)
-        (directory / "entries").mkdir(parents=True, exist_ok=True)
-        lock = _take_lock(directory / "lock")
-        try:
-            log = cls(directory, signer_of(directory, origin, Path(key_file)), Path(anchor) if anchor else None)
+        directory, anchor_file = Path(directory), Path(anchor) if anchor else None
+        with _told(directory), contextlib.ExitStack() as undo:
+            directory.mkdir(parents=True, exist_ok=True)
+            lock = _take_lock(directory / "lock")
+            undo.callback(os.close, lock)
+            signer = signer_of(directory, origin, Path(key_file))
+            found = survey(directory, signer.vkey, anchor_file)
+            log = cls(directory, signer, anchor_file)
+            log._recover(found, now_us)
             log._lock = lock
-            log._recover(now_us)
-        except BaseException:
-            os.close(lock)
-            raise
+            undo.pop_all()
         return log
 
     @property
@@ -125,18 +127,16 @@ class Log:
         os.close(self._lock)
         self._lock = self._fd = -1
 
-    def _recover(self, now_us: int) -> None:
-        signed = last_checkpoint(self.directory, self.signer.vkey)
-        self._grove, cut = reload(self.directory, signed)
-        if self.anchor is not None:
-            self.anchored = check_anchor(self.anchor, signed, self.signer.vkey)
+    def _recover(self, found: Survey, now_us: int) -> None:
+        self._grove, self.anchored = found.grove, found.anchored
+        mend(self.directory, found)
         self._open_segment()
         lost = missing_events(self.directory, self._state, self.size)
         since_us = self._state.sealed_us
         self._state.begin(self.size, now_us)
-        if lost or cut:
-            self.append([Gap(time_us=now_us, since_us=since_us, events=lost, reason=_reason(cut))])
-        self._partial = [self.directory / tiles.tile_path(*p) for p in tiles.partial_tiles(signed.size)]
+        if lost or found.cut:
+            self.append([Gap(time_us=now_us, since_us=since_us, events=lost, reason=_reason(found.cut))])
+        self._partial = [self.directory / tiles.tile_path(*p) for p in tiles.partial_tiles(found.signed.size)]
         tiles.write(self.directory / "log.vkey", f"{self.signer.vkey}\n".encode())
         self.seal(now_us)
         self._state.begin(self.size, now_us)
@@ -209,6 +209,15 @@ def _reason(cut: int) -> str:
         if cut
         else "the log was not closed"
     )
+
+
+@contextlib.contextmanager
+def _told(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as e:
+        at = e.filename or directory
+        raise AuditError(f"cannot use {directory} for the log: {at}: {e.strerror}", "set audit.directory") from e
 
 
 def _take_lock(path: Path) -> int:

@@ -1,21 +1,67 @@
-"""Opening a log again: what was signed is checked against what is there before anything more is signed."""
+"""Opening a log again: what was signed is checked against what is there before anything is written.
+
+`survey` only reads, so that a log that is refused stays as it was found; `mend` repairs what a crash left.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
+import msgspec
+
 from wellhead.audit import tiles
+from wellhead.audit.anchor import make_ready
 from wellhead.audit.anchor import read as read_anchors
 from wellhead.audit.entries import SEGMENT, chunks, count_segments, lines, segment_path
 from wellhead.audit.merkle import EMPTY, Tree, leaves
 from wellhead.audit.note import Checkpoint, Signer, Vkey, load_signer, open_checkpoint
 from wellhead.audit.state import State
+from wellhead.audit.state import check as check_state
 from wellhead.core.codec import decode
 from wellhead.core.errors import AuditError
 from wellhead.core.event import Event, Gap
 
 _RESTORE = "restore the log from a copy, or begin a new one in an empty directory; nothing was signed"
+
+
+class Survey(msgspec.Struct):
+    """What is there. signed: the last checkpoint.  grove: the tree of the entries that stay.
+
+    keep, cut: bytes of the last segment that stay, and that do not.  stale: segments with tiles to be written anew.
+    anchored: entries under the last anchored checkpoint.
+    """
+
+    signed: Checkpoint
+    grove: tiles.Grove
+    keep: int
+    cut: int
+    stale: list[int]
+    anchored: int = 0
+
+
+def survey(directory: Path, key: Vkey, anchor: Path | None) -> Survey:
+    """Check entries, counters and anchor against what was signed, and write nothing but an absent anchor file.
+
+    Raises AuditError where they contradict each other, or where the anchor cannot be appended to.
+    """
+    found = reload(directory, last_checkpoint(directory, key))
+    check_state(directory / "state")
+    if anchor is not None:
+        make_ready(anchor)
+        found.anchored = check_anchor(anchor, found.signed, key)
+    return found
+
+
+def mend(directory: Path, found: Survey) -> None:
+    """Cut what a crash left at the end, and write anew the tiles that do not fit the entries; raises OSError."""
+    (directory / "entries").mkdir(exist_ok=True)
+    if found.cut:
+        os.truncate(segment_path(directory, count_segments(directory) - 1), found.keep)
+    roots = found.grove.segments.levels[0] if found.stale else []
+    for number in found.stale:
+        _hash_segment(directory, number, tiles.Grove(roots[:number]), mending=True)
 
 
 def signer_of(directory: Path, origin: str, key_file: Path) -> Signer:
@@ -37,35 +83,37 @@ def last_checkpoint(directory: Path, key: Vkey) -> Checkpoint:
         raise AuditError(f"{path} is not what this key signed: {e}", _RESTORE) from e
 
 
-def reload(directory: Path, signed: Checkpoint) -> tuple[tiles.Grove, int]:
-    """The tree of a log's entries, and how many bytes a crash left that had to be cut.
+def reload(directory: Path, signed: Checkpoint) -> Survey:
+    """The tree of a log's entries, and what about its files has to be mended; changes nothing.
 
     Whole segments are taken from their tiles where these give the signed root, else hashed again from the entries;
     the last segment always is. Raises AuditError where the entries do not give the signed root.
     """
     count = count_segments(directory)
     last = count - 1
-    cut = _cut(segment_path(directory, last), signed.size - last * SEGMENT) if count else 0
+    keep, cut = _whole_lines(segment_path(directory, last), signed.size - last * SEGMENT) if count else (0, 0)
     for trusted in (True, False):
-        grove, root = _regrow(directory, count, signed.size, trusted=trusted)
-        if root == signed.root:
-            return grove, cut
-    if grove.size < signed.size:
-        raise AuditError(f"expected the {signed.size} entries that were signed, got {grove.size}", _RESTORE)
+        roots = _whole_segments(directory, min(count, signed.size // SEGMENT) - 1) if trusted else []
+        found = Survey(signed, tiles.Grove(roots), keep, cut, [])
+        if _regrow(directory, count, found) == signed.root:
+            return found
+    if found.grove.size < signed.size:
+        raise AuditError(f"expected the {signed.size} entries that were signed, got {found.grove.size}", _RESTORE)
     raise AuditError(f"the entries below {signed.size} are not those that were signed", _RESTORE)
 
 
-def _regrow(directory: Path, count: int, signed: int, *, trusted: bool) -> tuple[tiles.Grove, bytes]:
-    """The tree, and its root at the signed size (empty where it is too short)."""
-    grove = tiles.Grove(_whole_segments(directory, min(count, signed // SEGMENT) - 1) if trusted else [])
+def _regrow(directory: Path, count: int, found: Survey) -> bytes:
+    """Grow the tree by the segments it lacks; returns its root at the signed size (empty where it is too short)."""
+    grove, signed = found.grove, found.signed.size
     root = b"" if signed else EMPTY
     for number in range(grove.size // SEGMENT, count):
-        _hash_segment(directory, number, grove)
+        if not _hash_segment(directory, number, grove, found.keep if number == count - 1 else sys.maxsize):
+            found.stale.append(number)
         if number < count - 1 and grove.size != (number + 1) * SEGMENT:
             raise AuditError(f"expected {SEGMENT} lines in {segment_path(directory, number)}, got fewer", _RESTORE)
         if number * SEGMENT < signed <= grove.size:
             root = grove.root(signed)
-    return grove, root
+    return root
 
 
 def _whole_segments(directory: Path, most: int) -> list[bytes]:
@@ -80,10 +128,12 @@ def _whole_segments(directory: Path, most: int) -> list[bytes]:
     return roots
 
 
-def _hash_segment(directory: Path, number: int, grove: tiles.Grove) -> None:
-    """Take up a segment's entries, and write anew the tiles that do not fit them."""
-    path = segment_path(directory, number)
-    for chunk in chunks(path):
+def _hash_segment(
+    directory: Path, number: int, grove: tiles.Grove, end: int = sys.maxsize, *, mending: bool = False
+) -> bool:
+    """Take up a segment's entries; False where a whole tile does not fit them, which `mending` writes anew."""
+    path, fits = segment_path(directory, number), True
+    for chunk in chunks(path, end):
         before = grove.size
         hashes = leaves(chunk.split(b"\n")[:-1])
         if len(hashes) > grove.room:
@@ -91,14 +141,18 @@ def _hash_segment(directory: Path, number: int, grove: tiles.Grove) -> None:
         grove.extend(hashes)
         for level, n in tiles.full_tiles(before, grove.size):
             tile, data = directory / tiles.tile_path(level, n), tiles.tile(grove, level, n)
-            if not tile.exists() or tile.read_bytes() != data:
+            if tile.exists() and tile.read_bytes() == data:
+                continue
+            fits = False
+            if mending:
                 tiles.write(tile, data)
+    return fits
 
 
-def _cut(path: Path, signed: int) -> int:
-    """Cut what a crash left at the end: from the first unsigned line that is no whole record; returns its bytes.
+def _whole_lines(path: Path, signed: int) -> tuple[int, int]:
+    """Bytes to keep, and those after them that a crash left: from the first unsigned line that is no whole record.
 
-    signed: lines of this file that are under the checkpoint, and are never cut.
+    signed: lines of this file that are under the checkpoint, and are kept.
     """
     keep = 0
     with path.open("rb") as f:
@@ -106,10 +160,7 @@ def _cut(path: Path, signed: int) -> int:
             if not line.endswith(b"\n") or (number >= signed and not _is_record(line)):
                 break
             keep += len(line)
-        rest = f.seek(0, os.SEEK_END) - keep
-    if rest:
-        os.truncate(path, keep)
-    return rest
+        return keep, f.seek(0, os.SEEK_END) - keep
 
 
 def _is_record(line: bytes) -> bool:
@@ -122,7 +173,7 @@ def _is_record(line: bytes) -> bool:
 
 def check_anchor(path: Path, signed: Checkpoint, key: Vkey) -> int:
     """Entries under the last anchored checkpoint; raises AuditError where the log has fallen behind it or differs."""
-    anchors = read_anchors(path) if path.exists() else []
+    anchors = read_anchors(path)
     if not anchors:
         return 0
     last = anchors[-1].checkpoint(key)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import sys
 from pathlib import Path
 
 from wellhead.core.errors import AuditError
@@ -22,6 +23,7 @@ class State:
     """The mapped file; numbers are 64 bits, and the counted pair is switched by a single store."""
 
     def __init__(self, path: Path) -> None:
+        check(path)
         try:
             with path.open("r+b" if path.exists() else "w+b") as f:
                 f.truncate(_SIZE)
@@ -29,9 +31,6 @@ class State:
         except OSError as e:
             raise AuditError(f"cannot map {path}: {e.strerror}", "check the disk and its permissions") from e
         self._words = memoryview(self._map).cast("Q")
-        if self._words[0] not in (0, _MAGIC):
-            self.close()
-            raise AuditError(f"expected the log's counters in {path}, got another file", "delete it")
         written_in = self._words[_BOOT], self._words[_BOOT + 1]
         self.known = self._words[0] == _MAGIC and written_in == _boot()
 
@@ -87,6 +86,16 @@ class State:
         """Unmap the file."""
         self._words.release()
         self._map.close()
+
+
+def check(path: Path) -> None:
+    """Raise AuditError where the file is there and holds something else; changes nothing."""
+    try:
+        raw = path.read_bytes()[:8] if path.exists() else b""
+    except OSError as e:
+        raise AuditError(f"cannot read {path}: {e.strerror}", "check the disk and its permissions") from e
+    if int.from_bytes(raw, sys.byteorder) not in (0, _MAGIC):
+        raise AuditError(f"expected the log's counters in {path}, got another file", "delete it")
 
 
 def closed_cleanly(path: Path) -> bool:

@@ -59,7 +59,7 @@ class Middleware:
         self.guard = guard
         self.counts = Counts()
         self._heads = HeadReader((identity.header, identity.certificate_header))
-        self._router = Router(guard.protocol.match, config.paths.allow)
+        self._router = Router(guard.protocol.match, config.model, config.paths.allow)
         self._bodies = Deadlines(guard.body_timeout_s)
         self._unread_passes = config.paths.unreadable == "open"
         self._hides_versions = config.mode == "enforce"
@@ -86,7 +86,8 @@ class Middleware:
             if reply is None:
                 return
         except Refusal as e:
-            exchange.reason = e.message
+            if not exchange.reason or exchange.stance < Stance.CHALLENGE:
+                exchange.reason = e.message
             reply = refused(e, close=_undrained(scope, e))
         except ClientGone:
             reply = Reply(CLIENT_GONE, [], b"")
@@ -162,7 +163,8 @@ class Middleware:
         if verdict.would is not Stance.ALLOW:
             exchange.reason = f"would {verdict.would.name.lower()}: {verdict.reason}"
         if not verdict.passes:
-            raise Refusal(verdict.status, verdict.reason or "refused by policy", retry_after_s=verdict.retry_after_s)
+            told = verdict.told or verdict.reason or "refused by policy"
+            raise Refusal(verdict.status, told, retry_after_s=verdict.retry_after_s)
         if refusal is not None and verdict.stance >= Stance.REDUCE:
             # An answer that cannot be read cannot be reduced either.
             gate.release(exchange.caller, query.rows)

@@ -34,6 +34,10 @@ _RULES: dict[bytes, int] = {
             b"accept-encoding", b"range", b"if-range", b"if-match", b"if-none-match", b"if-modified-since",
             b"if-unmodified-since", b"forwarded", b"x-real-ip", b"x-forwarded-host", b"x-forwarded-port",
             b"x-http-method-override", b"x-original-url", b"x-rewrite-url", b"inference-header-content-length",
+            # They pick another model behind a SageMaker endpoint, or attributions beside the answer.
+            b"x-amzn-sagemaker-target-model", b"x-amzn-sagemaker-target-variant",
+            b"x-amzn-sagemaker-target-container-hostname", b"x-amzn-sagemaker-inference-component",
+            b"x-amzn-sagemaker-enable-explanations",
         ),
         0,
     ),

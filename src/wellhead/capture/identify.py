@@ -8,7 +8,7 @@ from wellhead.capture.jwt import Tokens
 from wellhead.capture.keys import PREFIX, Keys
 from wellhead.capture.peers import Peers
 from wellhead.config import Access, Identity
-from wellhead.core.errors import Refusal
+from wellhead.core.errors import ConfigError, Refusal
 from wellhead.core.event import Caller
 
 MAX_CREDENTIAL_BYTES = 8_192
@@ -23,9 +23,11 @@ class Identify:
     A Wellhead key's principal is its owner, else the key's id. Others carry where they come from: `edge:`,
     `certificate:`, `jwt:`, `bearer:` (a keyed hash). All unauthenticated traffic is one principal, `anonymous`.
     A bearer token is not checked here: the model server must refuse the ones it does not know.
+    Raises ConfigError for a header of the edge without networks to believe it from.
     """
 
     def __init__(self, identity: Identity, access: Access, keys: Keys) -> None:
+        _check_edge(identity)
         self.keys = keys
         self.peers = Peers(identity.trusted_proxies)
         self._edge = tuple(
@@ -75,6 +77,15 @@ class Identify:
         if self._pool:
             return _placed(Caller(principal="anonymous"), *place)
         raise unauthorised("expected a Wellhead key in x-api-key or `Authorization: Bearer`, got none")
+
+
+def _check_edge(identity: Identity) -> None:
+    for key in ("header", "certificate_header"):
+        if getattr(identity, key) and not identity.trusted_proxies:
+            raise ConfigError(
+                f"expected identity.trusted_proxies beside identity.{key}, got none",
+                "list the edge's network, such as 10.0.0.0/8: the header is believed from nobody else",
+            )
 
 
 def _own_token(token: bytes | None, authorization: bytes | None) -> bytes | None:

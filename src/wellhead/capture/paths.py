@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
+from wellhead.config import Model
 from wellhead.core.errors import Refusal
+from wellhead.protocols.base import Called
 
 MAX_URL_BYTES = 8_192
 _ROUTES_KEPT = 1_024
@@ -15,17 +17,18 @@ _HEX = frozenset(b"0123456789abcdefABCDEF")
 
 
 class Route(NamedTuple):
-    """Where a request goes. path: decoded.  model: name in the path, None where the request passes unread."""
+    """Where a request goes. path: decoded.  model: the guarded one, None where the request passes unread."""
 
     path: str
     model: str | None
 
 
 class Router:
-    """Routes raw paths. match: (method, path) -> model name or None.  allow: exact paths that pass unread."""
+    """Routes raw paths. match: of the Protocol.  model: the one that paths may name.  allow: paths that pass unread."""
 
-    def __init__(self, match: Callable[[str, str], str | None], allow: tuple[str, ...] = ()) -> None:
+    def __init__(self, match: Callable[[str, str], Called | None], model: Model, allow: tuple[str, ...] = ()) -> None:
         self._match = match
+        self._model = model
         self._allow = frozenset(allow)
         self._known: dict[tuple[str, bytes], Route] = {}
 
@@ -48,12 +51,24 @@ class Router:
 
     def _found(self, method: str, raw_path: bytes) -> Route:
         path = decode_path(raw_path)
-        model = self._match(method, path)
-        if model is None and not (path in self._allow and method in ("GET", "HEAD")):
-            raise Refusal(
-                404, "expected a path of the guarded API, got another", "list it under [paths] allow to pass it"
-            )
-        return Route(path, model)
+        called = self._match(method, path)
+        if called is not None:
+            self._check(called)
+            return Route(path, self._model.name)
+        if path in self._allow and method in ("GET", "HEAD"):
+            return Route(path, None)
+        raise Refusal(404, "expected a path of the guarded API, got another", "list it under [paths] allow to pass it")
+
+    def _check(self, called: Called) -> None:
+        """Raise Refusal 404 where the path names anything but the guarded model: it has no meter, and spoils ours."""
+        expected = Called(self._model.name, self._model.version)
+        if called.model and called != expected:
+            raise Refusal(404, f"expected {_spelt(expected)}, got {_spelt(called)}")
+
+
+def _spelt(called: Called) -> str:
+    version = f"version {called.version[:80]!r}" if called.version else "no version"
+    return f"model {called.model[:80]!r} with {version} in the path"
 
 
 def raw_path_of(path: str, raw_path: bytes | None) -> bytes:

@@ -22,7 +22,7 @@ def sentences(e: Explanation) -> list[str]:
     s = e.standing
     lines = [f"{s.principal}: {s.rows} rows metered, {share(e.unique_ratio)} of its inputs new when asked."]
     if s.replication < 0:
-        lines.append("Too little was drawn to need a ledger: nothing has been read yet.")
+        lines.append("No ledger has been read: too little was asked to need one, or there is no profile yet.")
     else:
         lines.append(
             f"With what it has been told it can reproduce an estimated {share(s.replication)} of the model "

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 _FIRST = ("open_inference", "tensorflow_serving", "mlflow", "torchserve", "sagemaker")
 """The order in which families are tried: the most telling probes first."""
+_NAMED = ("open_inference", "tensorflow_serving", "torchserve")
+"""Families whose paths name the model: any other name than the config's is refused."""
 _MOST_BYTES = 1_048_576
+_DEFAULTS = "defaults written, set model.protocol"
 _HEAD = """\
 # Wellhead's configuration. Every value is the default unless a comment says where it comes from.
 # {found}
@@ -79,10 +82,24 @@ def ask(upstream: str, model: str, timeout_s: float) -> Found:
         for name in (*(n for n in _FIRST if n in known), *(n for n in known if n not in _FIRST)):
             facts = _probe(find("protocols", name), upstream, model, timeout_s, asked)
             if facts is not None:
-                return Found(name, facts, f"{upstream} speaks {name}{_described(facts)}")
+                return Found(name, facts, f"{upstream} speaks {name}{_described(facts)}{_unnamed(name, facts)}")
+        pinged = get(upstream, "/ping", timeout_s)[0] == 200 if "/ping" not in asked else asked["/ping"][0] == 200
     except (OSError, HTTPException) as e:
-        return Found("", {}, f"the upstream {upstream} does not answer ({e or type(e).__name__}): defaults written")
-    return Found("", {}, f"the upstream {upstream} speaks no known protocol: defaults written, set model.protocol")
+        return Found("", {}, f"the upstream {upstream} does not answer ({e or type(e).__name__}): {_DEFAULTS}")
+    facts = {"name": model} if model else {}
+    if pinged:
+        return Found("", facts, f"{upstream} answers /ping and no more, as sagemaker and torchserve may: {_DEFAULTS}")
+    return Found("", facts, f"the upstream {upstream} speaks no known protocol: {_DEFAULTS}")
+
+
+def _unnamed(protocol: str, facts: dict[str, Any]) -> str:
+    """What is to be done about the model's name where paths need it."""
+    listed = facts.get("models", ())
+    if protocol not in _NAMED or (facts.get("name") and len(listed) < 2) or len(listed) == 1:
+        return ""
+    if listed:
+        return f": one is guarded, {facts.get('name') or listed[0]}, choose it with --model"
+    return ": it lists no model, so say which is guarded with --model NAME, or set model.name"
 
 
 def _is_url(text: str) -> bool:

@@ -48,7 +48,7 @@ def summary(status: Status) -> str:
         f"{status.mode}: model {status.model}, profile {status.profile}, log {status.log_size} records\n"
         f"{status.requests} requests, {status.rows} rows, {status.refused} refused; {status.principals} principals, "
         f"{status.watched} watched, {status.findings} findings; {status.waiting} waiting, "
-        f"{status.failed_closed} answers failed closed"
+        f"{status.failed_closed} answers failed closed, {status.unmetered} rows unmetered"
     )
 
 

@@ -29,6 +29,7 @@ class Verdict(msgspec.Struct, frozen=True):
     exposure: the most that the answer may give away; decimals (-1: the model's own) and top_k refine it.
     retry_after_s, delay_s: seconds.
     status: HTTP status of a refusal, 0 where the query may pass.
+    reason: for the log.  told: what a refused caller hears, which gives nothing of the evidence away.
     would: the stance that enforce mode would have taken, where observe mode let the query pass.
     """
 
@@ -41,6 +42,7 @@ class Verdict(msgspec.Struct, frozen=True):
     would: Stance = Stance.ALLOW
     decimals: int = -1
     top_k: int = 3
+    told: str = ""
 
     @property
     def passes(self) -> bool:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from wellhead.core.errors import WellheadError
 
+MARKER = ".wellhead-demo"
+
 
 def main() -> int:
     """Play the demonstration; returns the exit code."""
@@ -19,11 +21,12 @@ def main() -> int:
     parser.add_argument("--stay", action="store_true", help="leave model and gate running until Enter or Ctrl-C")
     arguments = parser.parse_args()
     folder = Path(arguments.out)
-    if folder.exists() and not (folder / "wellhead.toml").exists() and any(folder.iterdir()):
+    if folder.exists() and not (folder / MARKER).exists() and any(folder.iterdir()):
         print(f"make demo: {folder} holds other files; name another folder with --out", file=sys.stderr)
         return 2
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    (folder / MARKER).write_text("This folder belongs to the demonstration, which empties it.\n")
     from wellhead.demo.play import play
 
     try:

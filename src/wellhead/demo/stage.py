@@ -46,7 +46,10 @@ burst_rows = 32
 max_unread_rows = 64
 max_rows = 64
 
-[plans.heavy.limits]  # two customers have agreed on more
+[plans.heavy]  # two customers have agreed on more
+max_drawn = 0.9
+
+[plans.heavy.limits]
 rows_per_minute = 12000
 burst_rows = 200
 max_unread_rows = 256

@@ -16,6 +16,7 @@ from wellhead.gate.quota import Tally, take
 from wellhead.gate.record import fingerprints
 
 _STATUS = {Stance.CHALLENGE: 429, Stance.THROTTLE: 429, Stance.BLOCK: 403, Stance.SUSPEND: 403, Stance.REVOKE: 403}
+_TOLD = {429: "too many new inputs; what you asked before is still answered", 403: "access is closed"}
 _DELAY_S = 1.0
 _LONGEST_WAIT_S = 3_600.0
 
@@ -83,6 +84,7 @@ class Gate:
             exposure=Exposure.NONE if status else allowed,
             status=status,
             reason=decision.reason,
+            told=_TOLD.get(status, ""),
             retry_after_s=wait,
             delay_s=delay,
         )

@@ -15,6 +15,7 @@ from wellhead.core.verdict import Decision, Stance
 from wellhead.detect.groups import Groups
 from wellhead.detect.replication import Replication
 from wellhead.detect.rules import Rules
+from wellhead.gate.fresh import Fresh
 from wellhead.gate.policy import Policy
 from wellhead.gate.quota import DAY_S
 from wellhead.meter.meter import Meter
@@ -26,11 +27,13 @@ FIRST_ROWS = 32
 """Nothing is judged below so many rows."""
 WATCH_ROWS = 128
 """Volume that makes a principal interesting without any rule hit."""
-SOONEST, LATEST = 1.2, 2.0
-"""A ledger is read again when it has grown by a factor between these: the nearer to its limit, the sooner.
+SOONEST, LATEST, FARTHEST = 1.2, 2.0, 128
+"""A ledger is read again when its different inputs have grown by a factor between the first two (the nearer to its
+limit, the sooner) and by FARTHEST at most, so that a narrow past does not hide a broad present. Repeats do not count:
+nobody can push the next reading away with them."""
 
-What is drawn grows with the logarithm of rows, so from far below no limit is reached within a doubling.
-"""
+OPERATOR = "operator"
+"""Origin of decisions that people made."""
 
 Recall = Callable[[tuple[str, ...], float, str], Batch]
 """(principals, since_s, profile id) -> their answered rows in history, coded by that profile."""
@@ -47,6 +50,7 @@ class Observer:
         self.limit = limit
         self.recall = recall
         self.groups = Groups(policy.share)
+        self.fresh = Fresh()
         self.rows: dict[str, int] = {}
         self.hits: dict[str, tuple[Signal, ...]] = {}
         self.readings: dict[tuple[str, ...], Reading] = {}
@@ -62,6 +66,7 @@ class Observer:
         for name in self.sketches.due:
             if self.rows[name] >= FIRST_ROWS:
                 self._judge_rules(name)
+        self.fresh.add(batch)
         self._watch(batch.names, now_s)
         return self.judge(batch.names, now_s)
 
@@ -83,6 +88,7 @@ class Observer:
             past = self.recall(tuple(due), now_s - self.policy.window_days * DAY_S, meter.profile.id)
             for name in due:
                 meter.watch(name, past)
+                self.fresh.watch(name, past)
 
     def judge(self, names: Iterable[str], now_s: float) -> list[Action]:
         """Read every ledger that these principals' rows may have filled, alone and in their groups."""
@@ -95,10 +101,13 @@ class Observer:
         due = [(members, reason) for members, reason in subjects if self._is_due(members, now_s)]
         return [action for members, reason in due for action in self._judge_ledger(meter, members, reason, now_s)]
 
+    def _different(self, members: tuple[str, ...]) -> int:
+        """Different inputs of these principals, each on its own."""
+        return sum(self.fresh.count(m) for m in members)
+
     def _is_due(self, members: tuple[str, ...], now_s: float) -> bool:
-        """True where the ledger has grown enough, or a closing has expired."""
-        rows = sum(self.rows[m] for m in members)
-        return rows >= self._read_at.get(members, FIRST_ROWS) or any(
+        """True where the ledger may have grown enough, or a closing has expired."""
+        return self._different(members) >= self._read_at.get(members, 1) or any(
             m in self.closed and self.closed[m] <= now_s for m in members
         )
 
@@ -108,8 +117,10 @@ class Observer:
         limit = self._limit(members)
         signal = limit.judge(reading, members, reason)
         open_members = tuple(m for m in members if self.closed.get(m, 0.0) <= now_s and m not in self.policy.allow)
-        far = (limit.max_drawn if len(members) == 1 else limit.max_drawn_group) - reading.drawn if open_members else 1.0
-        self._read_at[members] = min(max(1.0 + 2.0 * far, SOONEST), LATEST) * sum(self.rows[m] for m in members)
+        bound = limit.max_drawn if len(members) == 1 else limit.max_drawn_group
+        self._read_at[members] = next_look(self._different(members), bound - reading.drawn, bool(open_members))
+        for m in open_members:
+            self.closed.pop(m, None)
         if signal is None or not open_members:
             return []
         finding = self._finding(signal, reading, now_s)
@@ -165,9 +176,19 @@ class Observer:
     def restore(self, record: Finding | Decision) -> None:
         """Take up what an earlier run had decided.
 
-        A decision that was lifted early is not taken again before its time is over: the operator has spoken.
+        A closing that the valve decided holds until its time is over, also where an operator lifted it: the operator
+        has spoken. What observe mode only noted does not hold in enforce mode; an operator's decisions close nothing.
         """
         if isinstance(record, Finding):
             self.findings.append(record)
-        else:
+        elif record.origin != OPERATOR and not (record.simulated and self.policy.enforce):
             self.closed[record.principal] = record.expires_us / 1e6
+
+
+def next_look(different: int, far: float, is_open: bool) -> float:
+    """At how many different inputs a ledger is read again.
+
+    far: what may still be drawn, 0..1.  is_open: somebody could be closed.
+    """
+    grown = min(max(1.0 + 2.0 * far, SOONEST), LATEST) * different
+    return min(grown, different + FARTHEST) if is_open else LATEST * different

@@ -19,7 +19,19 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 JSON = "application/json"
-ONLY_MODEL = "model"
+
+
+class Called(typing.NamedTuple):
+    """What the path of an inference call names. model, version: "" where it names none, which no path can spell.
+
+    A version is as the path spells it; a label of TensorFlow Serving is `labels/{label}`, which no version can be.
+    """
+
+    model: str = ""
+    version: str = ""
+
+
+ONLY_MODEL = Called()
 """What `match` returns where the path names no model."""
 
 VERSION_FIELDS = frozenset(
@@ -63,8 +75,8 @@ class Protocol(typing.Protocol):
     reply_type: str
     probes: tuple[str, ...]
 
-    def match(self, method: str, path: str) -> str | None:
-        """The model that an inference call names, ONLY_MODEL where it names none; None for any other path."""
+    def match(self, method: str, path: str) -> Called | None:
+        """What an inference call names: all of it, since only the guarded model passes; None for any other path."""
 
     def read_query(self, body: bytes, content_type: str, spec: ModelSpec) -> Query:
         """The query in a request body; raises Refusal 400 for an unreadable body, 415 for its content type."""
@@ -174,12 +186,13 @@ def tree_of(body: bytes) -> dict[str, Any]:
     return tree
 
 
-def named(pattern: re.Pattern[str], method: str, path: str) -> str | None:
-    """The `model` group of a POST path, ONLY_MODEL where the pattern has none."""
+def named(pattern: re.Pattern[str], method: str, path: str) -> Called | None:
+    """The `model` and the `version` or `label` group of a POST path, as far as the pattern has them."""
     found = pattern.fullmatch(path) if method == "POST" else None
     if found is None:
         return None
-    return found.groupdict().get("model") or ONLY_MODEL
+    groups = found.groupdict()
+    return Called(groups.get("model") or "", groups.get("version") or groups.get("label") or "")
 
 
 def most(spec: ModelSpec) -> Exposure:

@@ -21,6 +21,7 @@ from wellhead.protocols.base import (
     JSON,
     ONLY_MODEL,
     VERSION_FIELDS,
+    Called,
     check_keys,
     json_answer,
     media,
@@ -111,7 +112,7 @@ class Generic:
         if not self.outputs:
             raise ConfigError("expected a pointer to scores, labels or values at `$.model.pointers`, got none")
 
-    def match(self, method: str, path: str) -> str | None:
+    def match(self, method: str, path: str) -> Called | None:
         """ONLY_MODEL for POST at the configured path."""
         return ONLY_MODEL if method == "POST" and path == self.path else None
 

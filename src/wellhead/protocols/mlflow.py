@@ -20,6 +20,7 @@ from wellhead.core.exposure import Exposure
 from wellhead.protocols import outputs, rewrite
 from wellhead.protocols.base import (
     JSON,
+    Called,
     check_keys,
     decoded,
     json_answer,
@@ -68,7 +69,7 @@ class MLflow:
     reply_type = JSON
     probes = ("/version",)
 
-    def match(self, method: str, path: str) -> str | None:
+    def match(self, method: str, path: str) -> Called | None:
         """ONLY_MODEL for POST /invocations."""
         return named(_PATH, method, path)
 

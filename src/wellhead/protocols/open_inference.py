@@ -20,6 +20,7 @@ from wellhead.core.exposure import Exposure
 from wellhead.protocols import outputs, quick_tensors, rewrite
 from wellhead.protocols.base import (
     JSON,
+    Called,
     check_keys,
     decoded,
     json_answer,
@@ -31,7 +32,7 @@ from wellhead.protocols.base import (
 )
 from wellhead.protocols.tensors import Tensor, columns_of, input_of, inputs_of, output, plain, tensor_of
 
-_PATH = re.compile(r"/v2/models/(?P<model>[^/]+)(?:/versions/[^/]+)?/infer")
+_PATH = re.compile(r"/v2/models/(?P<model>[^/]+)(?:/versions/(?P<version>[^/]+))?/infer")
 _MODEL_PATH = re.compile(r"/v2/models/([^/]+)")
 _BINARY = ("binary_data_output", "binary_data", "binary_data_size")
 _ENCODE = msgspec.json.Encoder().encode
@@ -71,8 +72,8 @@ class OpenInference:
     reply_type = JSON
     probes = ("/v2", "/v2/models", "/v2/models/{model}")
 
-    def match(self, method: str, path: str) -> str | None:
-        """The model of POST /v2/models/{m}[/versions/{v}]/infer."""
+    def match(self, method: str, path: str) -> Called | None:
+        """The model and version of POST /v2/models/{m}[/versions/{v}]/infer."""
         return named(_PATH, method, path)
 
     @reads_query

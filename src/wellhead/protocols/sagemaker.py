@@ -20,6 +20,7 @@ from wellhead.core.exposure import Exposure
 from wellhead.protocols import outputs, rewrite
 from wellhead.protocols.base import (
     JSON,
+    Called,
     check_keys,
     json_answer,
     media,
@@ -45,9 +46,9 @@ class SageMaker:
     name = "sagemaker"
     content_types = (JSON, CSV, LINES)
     reply_type = JSON
-    probes = ("/ping",)
+    probes = ("/execution-parameters",)
 
-    def match(self, method: str, path: str) -> str | None:
+    def match(self, method: str, path: str) -> Called | None:
         """The endpoint of POST /endpoints/{n}/invocations, ONLY_MODEL for a container's /invocations."""
         return named(_PATH, method, path)
 
@@ -93,8 +94,12 @@ class SageMaker:
         return _ENCODE({"predictions": reply_of(answer, query)})
 
     def recognise(self, path: str, status: int, body: bytes) -> dict[str, Any] | None:
-        """A container answers /ping with 200 and no body."""
-        return {} if path == "/ping" and status == 200 and not body.strip() else None
+        """A container for batch transform says how to split them; /ping is answered by too many others."""
+        try:
+            told = {"MaxConcurrentTransforms", "BatchStrategy", "MaxPayloadInMB"} & tree_of(body).keys()
+        except (msgspec.MsgspecError, ProtocolError, RecursionError, ValueError):
+            return None
+        return {} if path == "/execution-parameters" and status == 200 and told else None
 
 
 def _kind(content_type: str) -> str:

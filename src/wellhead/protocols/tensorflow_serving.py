@@ -20,6 +20,7 @@ from wellhead.core.exposure import Exposure
 from wellhead.protocols import outputs, quick, rewrite
 from wellhead.protocols.base import (
     JSON,
+    Called,
     check_keys,
     decoded,
     json_answer,
@@ -33,7 +34,10 @@ from wellhead.protocols.base import (
 from wellhead.protocols.numbers import depth, first, instances, records, table
 from wellhead.protocols.trees import columns_of, reply_of, rewritten, rows_in
 
-_PATH = re.compile(r"/v1/models/(?P<model>[^/:]+)(?:/(?:versions|labels)/[^/:]+)?:(?:predict|classify|regress)")
+_PATH = re.compile(
+    r"/v1/models/(?P<model>[^/:]+)(?:/versions/(?P<version>[^/:]+)|/(?P<label>labels/[^/:]+))?"
+    r":(?:predict|classify|regress)"
+)
 _CARRIERS = ("predictions", "outputs", "result")
 _ENCODE = msgspec.json.Encoder().encode
 
@@ -79,8 +83,8 @@ class TensorFlowServing:
     reply_type = JSON
     probes = ("/v1/models", "/v1/models/{model}", "/v1/models/{model}/metadata")
 
-    def match(self, method: str, path: str) -> str | None:
-        """The model of POST /v1/models/{m}[/versions/{v}|/labels/{l}]:predict|classify|regress."""
+    def match(self, method: str, path: str) -> Called | None:
+        """The model and version of POST /v1/models/{m}[/versions/{v}|/labels/{l}]:predict|classify|regress."""
         return named(_PATH, method, path)
 
     @reads_query

@@ -19,6 +19,7 @@ from wellhead.core.exposure import Exposure
 from wellhead.protocols import outputs, rewrite
 from wellhead.protocols.base import (
     JSON,
+    Called,
     check_keys,
     json_answer,
     media,
@@ -32,7 +33,7 @@ from wellhead.protocols.numbers import depth, first, instances
 from wellhead.protocols.tensorflow_serving import columnar
 from wellhead.protocols.trees import columns_of, reply_of, rewritten, rows_in, wrapped
 
-_PATH = re.compile(r"/predictions/(?P<model>[^/]+)(?:/[^/]+)?")
+_PATH = re.compile(r"/predictions/(?P<model>[^/]+)(?:/(?P<version>[^/]+))?")
 _CARRIERS = ("instances", "data", "inputs", "input", "body")
 _ENCODE = msgspec.json.Encoder().encode
 
@@ -45,8 +46,8 @@ class TorchServe:
     reply_type = JSON
     probes = ("/ping",)
 
-    def match(self, method: str, path: str) -> str | None:
-        """The model of POST /predictions/{m}[/{version}]; /explanations is none: it gives gradients away."""
+    def match(self, method: str, path: str) -> Called | None:
+        """The model and version of POST /predictions/{m}[/{version}]; /explanations is none: it gives gradients away."""
         return named(_PATH, method, path)
 
     @reads_query

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,7 +64,10 @@ def rules_of(config: Config) -> Rules:
 def assemble(config: Config, clock: Callable[[], float]) -> Worker:
     """The gate with its memory restored from the log, and the worker behind it, not yet started."""
     folder = Path(config.audit.directory)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as e:
+        raise ConfigError(f"expected a folder at {folder}, got: {e.strerror}", "see audit.directory") from e
     profile = profiles.load(config)
     spec = profiles.spec_of(config)
     key = secret(folder / "fingerprint.key")
@@ -87,6 +91,9 @@ def assemble(config: Config, clock: Callable[[], float]) -> Worker:
     log.append(
         [Mark(time_us=now_us, what="start", detail=f"mode {config.mode}, profile {profile.id if profile else 'none'}")]
     )
+    if profile is None and policy.enforce:
+        said = "enforce mode without a profile: what is drawn has no limit until 1,000 distinct queries have fitted one"
+        print(f"wellhead: {said}; `wellhead profile fit` does it before", file=sys.stderr, flush=True)
     if profile is not None:
         worker.perform(observer.fitted(profile, clock()))
     return worker

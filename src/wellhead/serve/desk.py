@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from wellhead.core.errors import ConfigError
 from wellhead.core.exposure import Exposure
 from wellhead.core.verdict import Decision, Stance
+from wellhead.gate.observe import OPERATOR
 from wellhead.serve.status import Ask, DecisionRow, Explanation, Reply, Standing, Status
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Desk:
                 log_size=worker.books.log.size,
                 waiting=worker.waiting,
                 failed_closed=worker.gate.pipeline.failures,
+                unmetered=worker.counts.unmetered,
                 standings=tuple(self._standing(name) for name in shown),
             )
         )
@@ -145,7 +147,7 @@ class Desk:
             principal=ask.principal,
             stance=int(stance),
             reason=ask.reason,
-            origin="operator",
+            origin=OPERATOR,
             start_us=now_us,
             expires_us=now_us + int(ask.hours * 3.6e9),
             exposure=int(Exposure.LABEL if stance is Stance.REDUCE else Exposure.VALUE),
@@ -165,7 +167,7 @@ class Desk:
             principal=ask.principal,
             stance=standing.stance,
             reason=ask.reason,
-            origin="operator",
+            origin=OPERATOR,
             start_us=now_us,
             expires_us=standing.expires_us,
             lifted=1,

@@ -52,6 +52,7 @@ class Status(msgspec.Struct, frozen=True):
     log_size: int
     waiting: int
     failed_closed: int
+    unmetered: int
     standings: tuple[Standing, ...] = ()
 
 

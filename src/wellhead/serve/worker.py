@@ -57,6 +57,7 @@ class Counts(msgspec.Struct):
     rows: int = 0
     refused: int = 0
     lost: int = 0
+    unmetered: int = 0
 
 
 class Worker:
@@ -162,11 +163,24 @@ class Worker:
         self.books.history.append(events, self.books.log.append(events))
         self.counts.requests += len(exchanges)
         self.counts.refused += sum(1 for x in exchanges if x.answer is None)
+        self._check_fit(exchanges, recorded.codes)
         self._fill(exchanges, recorded.codes)
         for batch in recorded.batches:
             self.counts.rows += len(batch)
             self.perform(self.observer.observe(batch, self.clock()))
             self.post(self._settle, list(zip(batch.names, batch.counts(), strict=True)))
+
+    def _check_fit(self, exchanges: Sequence[Exchange], codes: Sequence[Codes | None]) -> None:
+        """Say once, and count always, that answered rows do not fit the profile: they are logged but not metered."""
+        if self.observer.meter is None:
+            return
+        unmetered = sum(
+            x.query.rows for x, c in zip(exchanges, codes, strict=True) if x.query and x.answer and c is None
+        )
+        if unmetered and not self.counts.unmetered:
+            said = "answered inputs do not fit the profile: it was fitted for another model or another form of input"
+            print(f"wellhead: {said}; their rows are not metered", file=sys.stderr, flush=True)
+        self.counts.unmetered += unmetered
 
     def _fill(self, exchanges: Sequence[Exchange], codes: Sequence[Codes | None]) -> None:
         """Let the reference set of a profile fitted on traffic grow until it is full."""

@@ -11,7 +11,7 @@ from wellhead.core.arrays import Inputs
 from wellhead.core.errors import BadAnswer, Refusal, WellheadError
 from wellhead.core.event import Answer, ModelSpec, Query
 from wellhead.core.exposure import Exposure
-from wellhead.protocols.base import Protocol
+from wellhead.protocols.base import Called, Protocol
 
 _CLASSIFIER = ModelSpec(name="m")
 _REGRESSOR = ModelSpec(name="m", task="regressor")
@@ -40,6 +40,15 @@ def check_protocol(protocol: Protocol) -> None:
             _check_answer(protocol, answer, rows)
         _check_shaped(protocol, rows)
     _check_garbage(protocol)
+    _check_paths(protocol)
+
+
+def _check_paths(protocol: Protocol) -> None:
+    """Only the guarded model is metered: a path must not name one that `match` does not see."""
+    paths = [protocol.write_query(Query(name, [], 0, Exposure.LABEL), ModelSpec(name=name))[0] for name in ("m", "n")]
+    for name, path in zip(("m", "n"), paths, strict=True):
+        seen = name if paths[0] != paths[1] else ""
+        _expect(protocol.match("POST", path) == Called(seen), f"match to name {seen or 'no model'!r} for {path!r}")
     _expect(protocol.match("GET", _written(protocol, next(_queries(1)))[0]) is None, "a GET to be no inference call")
     _expect(protocol.match("POST", "/wellhead/no/such/path") is None, "an unknown path to be no inference call")
 
