@@ -76,7 +76,7 @@ class Identity(_Section, frozen=True, kw_only=True):
 
     header: Annotated[str, "Header in which a trusted proxy names the caller."] = ""
     certificate_header: Annotated[str, "Header in which a trusted proxy gives the client certificate's subject."] = ""
-    bearer: Annotated[bool, "A bearer token's hash is a principal: the model server must refuse tokens that it does not know."] = False
+    bearer: Annotated[bool, "By bearer token hash; the model server must refuse tokens that it does not know."] = False
     trusted_proxies: Annotated[tuple[str, ...], "Networks whose forwarded and identity headers are believed."] = ()
     jwks: Annotated[str, "File with the keys (JWKS) that sign JWTs."] = ""
     jwt_audience: Annotated[str, "Audience that a JWT must name."] = ""

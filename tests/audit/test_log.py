@@ -192,6 +192,7 @@ def test_a_directory_that_cannot_be_used_is_said_in_one_line(place):
     for directory in (place.directory, place.directory / "below", place.directory.with_name("x" * 300), "/proc/x"):
         with pytest.raises(AuditError, match="cannot use .* for the log: .*; set audit.directory"):
             Log.open(directory, "example.com/log", place.key, 1)
+    assert not is_written(place.directory / "below")
 
 
 def test_a_part_of_the_directory_that_cannot_be_written_is_said(place):

@@ -24,6 +24,7 @@ from wellhead.core.errors import BadAnswer, Refusal
 from wellhead.core.event import Answer, Exchange, ModelSpec, Query
 from wellhead.core.exposure import Exposure
 from wellhead.core.verdict import Stance, Verdict
+from wellhead.protocols.base import ONLY_MODEL
 
 ALLOW = Verdict(Stance.ALLOW, Exposure.PROBABILITIES)
 
@@ -32,7 +33,7 @@ class Toy:
     """A protocol of one path: {"x": [...]} in, {"scores": [...]} out."""
 
     def match(self, method, path):
-        return "toy" if method == "POST" and path == "/predict" else None
+        return ONLY_MODEL if method == "POST" and path == "/predict" else None
 
     def read_query(self, body, content_type, spec):
         try:

@@ -61,6 +61,15 @@ def test_transfer_codings():
     assert status(HOST, version="1.2") == 400
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["target-model", "target-variant", "target-container-hostname", "inference-component", "enable-explanations"],
+)
+def test_no_header_picks_another_model(name):
+    pairs = [HOST, (b"x-amzn-sagemaker-" + name.encode(), b"b.tar.gz"), (b"x-amzn-sagemaker-inference-id", b"1")]
+    assert HeadReader().read(pairs, "1.1").forward == [pairs[2]]
+
+
 def test_of_an_answer_little_is_kept():
     pairs = [
         (b"content-type", b"a"),

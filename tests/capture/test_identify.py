@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from wellhead.capture.identify import Identify
 from wellhead.capture.keys import Holder, Keys
 from wellhead.config import Access, Identity
-from wellhead.core.errors import Refusal
+from wellhead.core.errors import ConfigError, Refusal
 
 EDGE = Identity(header="X-User", certificate_header="X-Cert", trusted_proxies=("10.0.0.0/8",))
 
@@ -52,6 +52,12 @@ def test_an_edge_is_believed_only_where_it_is_declared(keys, token):
     for absurd in (b"", b" ", b"a" * 300, b"b\xc3\xb6b", b"a\x01"):
         refused(identify, {b"x-user": absurd}, "10.1.1.1")
     assert principal(identify, {b"x-user": b"bob", b"x-api-key": token}, "10.1.1.1") == "alice"
+
+
+@pytest.mark.parametrize("key", ["header", "certificate_header"])
+def test_an_edge_without_a_network_is_a_mistake(keys, key):
+    with pytest.raises(ConfigError, match=rf"identity\.trusted_proxies beside identity\.{key}, got none"):
+        Identify(Identity(**{key: "X-User"}), Access(), keys)
 
 
 def test_a_bearer_token_counts_by_its_hash(keys):

@@ -5,12 +5,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wellhead.capture.paths import Router, decode_path, raw_path_of
+from wellhead.config import Model
 from wellhead.core.errors import Refusal
+from wellhead.protocols.base import ONLY_MODEL, Called
+from wellhead.protocols.open_inference import OpenInference
+from wellhead.protocols.sagemaker import SageMaker
+from wellhead.protocols.tensorflow_serving import TensorFlowServing
+from wellhead.protocols.torchserve import TorchServe
+
+
+def match(method, path):
+    return Called("m") if (method, path) == ("POST", "/v2/m") else None
 
 
 def status(raw, method="POST", query=b""):
     try:
-        return Router(lambda m, p: "m" if (m, p) == ("POST", "/v2/m") else None, ("/health",)).route(method, raw, query)
+        return Router(match, Model(name="m"), ("/health",)).route(method, raw, query)
     except Refusal as e:
         return e.status
 
@@ -51,10 +61,54 @@ def test_no_bytes_are_an_error(raw):
 
 
 def test_the_memory_of_routes_is_bounded():
-    router = Router(lambda m, p: "m")
+    router = Router(lambda m, p: ONLY_MODEL, Model())
     for i in range(3_000):
         router.route("POST", b"/%d" % i, b"")
     assert len(router._known) <= 1_024
+
+
+OTHERS = [
+    (OpenInference, "/v2/models/junk/infer", ""),
+    (OpenInference, "/v2/models/m/versions/7/infer", ""),
+    (OpenInference, "/v2/models/m/versions/7/infer", "8"),
+    (OpenInference, "/v2/models/M/infer", ""),
+    (OpenInference, "/v2/models/m/infer", "7"),
+    (OpenInference, "/v2/models/model/infer", ""),
+    (TensorFlowServing, "/v1/models/m/labels/canary:predict", ""),
+    (TensorFlowServing, "/v1/models/m/labels/7:predict", "7"),
+    (TensorFlowServing, "/v1/models/m/versions/7:predict", "labels/7"),
+    (TorchServe, "/predictions/m/2.0", ""),
+    (TorchServe, "/predictions/junk", ""),
+    (SageMaker, "/endpoints/junk/invocations", ""),
+]
+
+
+@pytest.mark.parametrize(("protocol", "path", "version"), OTHERS)
+def test_any_other_model_or_version_is_refused(protocol, path, version):
+    router = Router(protocol().match, Model(name="m", version=version))
+    for _ in range(2):
+        with pytest.raises(
+            Refusal, match=r"^expected model 'm' with .*, got model '.*' with .* in the path$"
+        ) as refused:
+            router.route("POST", path.encode(), b"")
+        assert refused.value.status == 404
+
+
+@pytest.mark.parametrize(
+    ("protocol", "path", "version"),
+    [
+        (OpenInference, "/v2/models/m/infer", ""),
+        (OpenInference, "/v2/models/%6d/versions/7/infer", "7"),
+        (TensorFlowServing, "/v1/models/m/labels/canary:predict", "labels/canary"),
+        (TensorFlowServing, "/v1/models/m/versions/7:predict", "7"),
+        (TorchServe, "/predictions/m/2.0", "2.0"),
+        (SageMaker, "/endpoints/m/invocations", ""),
+        (SageMaker, "/invocations", ""),
+    ],
+)
+def test_the_guarded_model_passes(protocol, path, version):
+    router = Router(protocol().match, Model(name="m", version=version))
+    assert router.route("POST", path.encode(), b"").model == "m"
 
 
 def test_a_server_that_gives_no_raw_path():

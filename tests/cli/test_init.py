@@ -19,7 +19,7 @@ SERVERS = {
     "tensorflow_serving": {"/v1/models": b'{"models":["m"]}'},
     "mlflow": {"/version": b"2.14.1", "/ping": b"\n"},
     "torchserve": {"/ping": b'{"status":"Healthy"}'},
-    "sagemaker": {"/ping": b""},
+    "sagemaker": {"/ping": b"", "/execution-parameters": b'{"MaxConcurrentTransforms":8}'},
     "": {"/": b"hello"},
 }
 
@@ -83,6 +83,30 @@ def test_a_named_model(upstream, tmp_path):
     replies = {k: v for k, v in KSERVE.items() if k != "/v2/models"}
     run("--upstream", upstream(replies), "--model", "digits", "--output", tmp_path / "w.toml")
     assert load(tmp_path / "w.toml").model.name == "digits"
+
+
+def test_a_ping_proves_nothing(upstream, tmp_path, capsys):
+    file = tmp_path / "w.toml"
+    run("--upstream", upstream({"/ping": b""}), "--output", file, "--model", "digits")
+    assert (load(file).model.protocol, load(file).model.name) == (Config().model.protocol, "digits")
+    said = capsys.readouterr().out
+    assert "answers /ping and no more" in said and "set model.protocol" in said and "speaks" not in said
+
+
+@pytest.mark.parametrize(
+    ("replies", "advice"),
+    [
+        ({"/v2": KSERVE["/v2"]}, "--model NAME"),
+        ({"/ping": b'{"status":"Healthy"}'}, "--model NAME"),
+        ({"/v1/models": b'{"models":["a","b"]}'}, "a is guarded, --model chooses another"),
+        ({"/version": b"2.14.1"}, None),
+        (KSERVE, None),
+    ],
+)
+def test_who_is_guarded_is_said_or_asked(replies, advice, upstream, tmp_path, capsys):
+    run("--upstream", upstream(replies), "--output", tmp_path / "w.toml")
+    said = capsys.readouterr().out.splitlines()[0]
+    assert advice in said if advice else "--model" not in said
 
 
 def test_an_upstream_that_is_down(upstream, tmp_path, capsys):

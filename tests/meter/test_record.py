@@ -20,9 +20,10 @@ def test_unpack_reads_what_numpy_reads():
     rng = np.random.default_rng(1)
     words = rng.integers(0, 2**20, (1, WORDS))
     record, plain = records(words)[0], unpack(words[0])
-    assert plain["times"] == tuple(record["times"].tolist()) and len(plain["times"]) == SAMPLE
+    assert all(plain[f] == record[f].tobytes() for f in ("cells", "hashes", "times"))
+    assert len(plain["times"]) == 2 * SAMPLE
     assert plain["labels"] == tuple(record["labels"].tolist()) and len(plain["labels"]) == LABELS
-    scalars = [f for f in RECORD.names if f not in ("labels", "hashes", "times")]
+    scalars = [f for f in RECORD.names if f not in ("labels", "cells", "hashes", "times")]
     assert [plain[f] for f in scalars] == [record[f].item() for f in scalars]
 
 

@@ -31,7 +31,7 @@ def test_any_split_reads_as_one_fold(seed, cuts):
             assert here == (pytest.approx(there) if isinstance(there, float) else there), field
 
 
-@given(st.lists(st.integers(0, 60), min_size=1, max_size=64))
+@given(st.lists(st.integers(0, 250), min_size=1, max_size=400))
 def test_unique_ratio_is_exact_for_few_inputs(inputs):
     view = sketched(rows(["p"] * len(inputs), inputs)).view("p")
     assert view.unique_ratio == pytest.approx(len(set(inputs)) / len(inputs))
@@ -42,8 +42,7 @@ def test_unique_ratio_of_many_rows_is_near_the_truth():
     repeats = rng.random(20_000) < 0.25
     inputs = np.where(repeats, rng.integers(0, 15_000, 20_000), np.arange(20_000))
     view = sketched(rows(["p"] * 20_000, inputs)).view("p")
-    assert view.unique_ratio == pytest.approx(len(set(inputs.tolist())) / 20_000, abs=0.12)
-    assert view.unique_ratio < 0.95
+    assert view.unique_ratio == pytest.approx(len(set(inputs.tolist())) / 20_000, abs=0.06)
 
 
 def test_regular_requests_have_no_spread_and_human_ones_do():

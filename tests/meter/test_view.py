@@ -2,13 +2,15 @@ import math
 
 import pytest
 
-from wellhead.meter.record import LABELS, RECORD, SAMPLE
+from wellhead.meter.record import LABELS, RECORD
 from wellhead.meter.view import MIN_GAPS, look
 
 
 def record(**fields):
-    scalars = [f for f in RECORD.names if f not in ("labels", "hashes", "times")]
-    return {**dict.fromkeys(scalars, 0), "labels": (0,) * LABELS, "times": (0,) * SAMPLE, **fields}
+    arrays = {f: RECORD[f].itemsize for f in ("cells", "hashes", "times")}
+    scalars = [f for f in RECORD.names if f not in {"labels", *arrays}]
+    blank = {f: bytes(size) for f, size in arrays.items()}
+    return {**dict.fromkeys(scalars, 0), "labels": (0,) * LABELS, **blank, **fields}
 
 
 def seen(now_s=None, **fields):

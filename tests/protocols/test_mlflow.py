@@ -71,7 +71,7 @@ def test_the_method_is_clamped(method, asked):
 
 
 def test_paths_and_recognise():
-    assert P.match("POST", "/invocations") == "model"
+    assert P.match("POST", "/invocations") == ("", "")
     assert P.match("POST", "/version") is None
     assert P.recognise("/version", 200, b"2.14.1") == {}
     assert P.recognise("/version", 200, b"<html>") is None

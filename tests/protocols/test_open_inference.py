@@ -33,17 +33,17 @@ def read(body, rows=1, spec=SPEC):
 
 
 @pytest.mark.parametrize(
-    ("path", "model"),
+    ("path", "called"),
     [
-        ("/v2/models/m/infer", "m"),
-        ("/v2/models/m/versions/3/infer", "m"),
+        ("/v2/models/m/infer", ("m", "")),
+        ("/v2/models/m/versions/3/infer", ("m", "3")),
         ("/v2/models/m/generate", None),
         ("/v2/models/a/b/infer", None),
         ("/v2/models/m/infer/", None),
     ],
 )
-def test_paths(path, model):
-    assert P.match("POST", path) == model
+def test_paths(path, called):
+    assert P.match("POST", path) == called
 
 
 @given(

@@ -1,12 +1,15 @@
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from wellhead.core.errors import BadAnswer
-from wellhead.core.event import ModelSpec
+from wellhead.core.event import ModelSpec, Query
 from wellhead.core.exposure import Exposure
+from wellhead.defend.pipeline import Pipeline
 from wellhead.protocols.outputs import Ranked, class_index, is_simplex, one_hot, read, read_labels, softmax
+from wellhead.protocols.tensorflow_serving import TensorFlowServing
 
 ANY = ModelSpec()
 TWO = ModelSpec(classes=("no", "yes"))
@@ -76,3 +79,35 @@ def test_what_a_classifier_cannot_have_said():
 
 def test_one_hot():
     assert one_hot(np.array([1, 0]), 2).tolist() == [[0, 1], [1, 0]]
+
+
+SIGMOIDS = b'{"predictions":[[0.9,0.8,0.1],[0.2,0.1,0.3]]}'
+
+
+@pytest.mark.parametrize(
+    ("allowed", "served"),
+    [
+        (Exposure.LOGITS, [[0.9, 0.8, 0.1], [0.2, 0.1, 0.3]]),
+        (Exposure.PROBABILITIES, [[0.4248, 0.3844, 0.1909], [0.3322, 0.3006, 0.3672]]),
+        (Exposure.LABEL, [[1, 0, 0], [0, 0, 1]]),
+    ],
+)
+def test_scores_that_are_no_probabilities_leave_as_a_softmax(allowed, served):
+    """From the model's bytes to the client's: independent sigmoids are read as logits, and that is no failure."""
+    protocol, pipeline, spec = TensorFlowServing(), Pipeline(), ModelSpec(name="m")
+    query = Query("m", [], 2, Exposure.PROBABILITIES)
+    answer = protocol.read_answer(SIGMOIDS, "application/json", query, spec)
+    shaped, _ = pipeline.shape(answer, allowed)
+    body = protocol.write_answer(SIGMOIDS, "application/json", shaped, spec)
+    assert np.allclose(msgspec.json.decode(body)["predictions"], served, atol=1e-4)
+    assert pipeline.failures == 0 and shaped.kind <= allowed
+
+
+def test_probabilities_that_nearly_sum_to_one_leave_as_labels_where_they_are_reshaped():
+    protocol, pipeline, spec = TensorFlowServing(), Pipeline(), ModelSpec(name="m")
+    answer = protocol.read_answer(
+        b'{"predictions":[[0.5,0.3,0.1995]]}', "application/json", Query("m", [], 1, Exposure.PROBABILITIES), spec
+    )
+    assert answer.kind is Exposure.PROBABILITIES
+    shaped, _ = pipeline.shape(answer, Exposure.TOP_K, top_k=2)
+    assert (shaped.kind, shaped.top1.tolist(), pipeline.failures) == (Exposure.LABEL, [0], 1)

@@ -15,8 +15,8 @@ def asked(rows):
 
 
 def test_paths():
-    assert P.match("POST", "/endpoints/e/invocations") == "e"
-    assert P.match("POST", "/invocations") == "model"
+    assert P.match("POST", "/endpoints/e/invocations") == ("e", "")
+    assert P.match("POST", "/invocations") == ("", "")
     assert P.match("POST", "/endpoints/e/async-invocations") is None
 
 
@@ -73,5 +73,8 @@ def test_answers_that_cannot_be_read():
 
 
 def test_recognise():
-    assert P.recognise("/ping", 200, b"\n") == {}
+    assert P.recognise("/execution-parameters", 200, b'{"BatchStrategy":"MULTI_RECORD"}') == {}
+    for status, body in ((200, b""), (200, b"{}"), (200, b"[]"), (404, b'{"BatchStrategy":"MULTI_RECORD"}')):
+        assert P.recognise("/execution-parameters", status, body) is None
+    assert P.recognise("/ping", 200, b"\n") is None
     assert P.recognise("/ping", 200, b'{"status":"Healthy"}') is None

@@ -12,17 +12,19 @@ JSON = "application/json"
 
 
 @pytest.mark.parametrize(
-    ("path", "model"),
+    ("path", "called"),
     [
-        ("/v1/models/m:predict", "m"),
-        ("/v1/models/m/versions/2:classify", "m"),
-        ("/v1/models/m/labels/canary:regress", "m"),
+        ("/v1/models/m:predict", ("m", "")),
+        ("/v1/models/m/versions/2:classify", ("m", "2")),
+        ("/v1/models/m/labels/canary:regress", ("m", "labels/canary")),
+        ("/v1/models/versions/2:predict", None),
+        ("/v1/models/m/versions/labels/2:predict", None),
         ("/v1/models/m:explain", None),
         ("/v1/models/m", None),
     ],
 )
-def test_paths(path, model):
-    assert P.match("POST", path) == model
+def test_paths(path, called):
+    assert P.match("POST", path) == called
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ JSON = "application/json"
 
 
 def test_paths():
-    assert P.match("POST", "/predictions/m") == P.match("POST", "/predictions/m/2.0") == "m"
+    assert P.match("POST", "/predictions/m") == ("m", "")
+    assert P.match("POST", "/predictions/m/2.0") == ("m", "2.0")
     assert P.match("POST", "/explanations/m") is None
 
 

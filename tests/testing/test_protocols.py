@@ -3,6 +3,7 @@ import pytest
 
 from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
+from wellhead.protocols.base import ONLY_MODEL, Called
 from wellhead.protocols.open_inference import OpenInference
 from wellhead.testing.protocols import ContractError, check_protocol, same_answer, same_inputs
 
@@ -43,7 +44,21 @@ class Open(OpenInference):
     """Takes any method and path."""
 
     def match(self, method, path):
-        return "m"
+        return Called("m")
+
+
+class Loose(OpenInference):
+    """Takes any method."""
+
+    def match(self, method, path):
+        return super().match("POST", path)
+
+
+class Blind(OpenInference):
+    """Does not say which model a path names."""
+
+    def match(self, method, path):
+        return super().match(method, path) and ONLY_MODEL
 
 
 def test_ours_passes():
@@ -56,7 +71,9 @@ def test_ours_passes():
         (Forgetful, "read_query to read what write_query wrote"),
         (Eager, "not to raise what is asked"),
         (Leaky, "write_answer to serve exactly the shaped scores"),
-        (Open, "a GET to be no inference call"),
+        (Blind, "match to name 'm'"),
+        (Open, "match to name 'n'"),
+        (Loose, "a GET to be no inference call"),
     ],
 )
 def test_a_broken_protocol_is_named(protocol, rule):

@@ -234,7 +234,7 @@ def _take_lock(path: Path) -> int:
 
 def is_written(directory: Path) -> bool:
     """True where a writer holds the log right now."""
-    with contextlib.suppress(FileNotFoundError), (directory / "lock").open("rb") as f:
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), (directory / "lock").open("rb") as f:
         try:
             fcntl.flock(f, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:

@@ -77,19 +77,19 @@ def ask(upstream: str, model: str, timeout_s: float) -> Found:
     if not _is_url(upstream):
         raise ConfigError(f"expected an http or https URL, got {upstream[:80]!r}", "such as http://127.0.0.1:8000")
     known = names("protocols")
+    given = {"name": model} if model else {}
     asked: dict[str, tuple[int, bytes]] = {}
     try:
         for name in (*(n for n in _FIRST if n in known), *(n for n in known if n not in _FIRST)):
             facts = _probe(find("protocols", name), upstream, model, timeout_s, asked)
             if facts is not None:
                 return Found(name, facts, f"{upstream} speaks {name}{_described(facts)}{_unnamed(name, facts)}")
-        pinged = get(upstream, "/ping", timeout_s)[0] == 200 if "/ping" not in asked else asked["/ping"][0] == 200
+        pinged = (asked.get("/ping") or get(upstream, "/ping", timeout_s))[0] == 200
     except (OSError, HTTPException) as e:
-        return Found("", {}, f"the upstream {upstream} does not answer ({e or type(e).__name__}): {_DEFAULTS}")
-    facts = {"name": model} if model else {}
+        return Found("", given, f"the upstream {upstream} does not answer ({e or type(e).__name__}): {_DEFAULTS}")
     if pinged:
-        return Found("", facts, f"{upstream} answers /ping and no more, as sagemaker and torchserve may: {_DEFAULTS}")
-    return Found("", facts, f"the upstream {upstream} speaks no known protocol: {_DEFAULTS}")
+        return Found("", given, f"{upstream} answers /ping and no more, as sagemaker and torchserve may: {_DEFAULTS}")
+    return Found("", given, f"the upstream {upstream} speaks no known protocol: {_DEFAULTS}")
 
 
 def _unnamed(protocol: str, facts: dict[str, Any]) -> str:
@@ -98,7 +98,7 @@ def _unnamed(protocol: str, facts: dict[str, Any]) -> str:
     if protocol not in _NAMED or (facts.get("name") and len(listed) < 2) or len(listed) == 1:
         return ""
     if listed:
-        return f": one is guarded, {facts.get('name') or listed[0]}, choose it with --model"
+        return f": {facts.get('name') or listed[0]} is guarded, --model chooses another"
     return ": it lists no model, so say which is guarded with --model NAME, or set model.name"
 
 

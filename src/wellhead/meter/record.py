@@ -12,7 +12,7 @@ from wellhead.core.batch import Batch
 from wellhead.core.codec import log_scores
 from wellhead.core.exposure import Exposure
 from wellhead.meter import sample
-from wellhead.meter.sample import SAMPLE
+from wellhead.meter.sample import CELLS, SAMPLE
 
 LABELS = 16
 FULL_CONFIDENCE = 0.9895
@@ -49,15 +49,16 @@ RECORD = np.dtype(
         ("used", "u4"),
         ("seen", "i8"),
         ("labels", "u4", (LABELS,)),
+        ("cells", "u4", (CELLS,)),
         ("hashes", "u4", (SAMPLE,)),
         ("times", "u2", (SAMPLE,)),
     ]
 )
 WORDS = RECORD.itemsize // 8
-_LAYOUT = struct.Struct(f"=q4d5I iII iII I q {LABELS}I {4 * SAMPLE}x {SAMPLE}H")
-"""RECORD again, without the hashes: unpacking it is ten times as fast as numpy's scalars."""
-_SCALARS = (RECORD.names or ())[:-3]
-_SUMS = ("rows", "gap_log", "gap_square", "gaps", "asked", "scored", "full", "boundary", "labels")
+_LAYOUT = struct.Struct(f"=q4d5I iII iII I q {LABELS}I {4 * CELLS}s {4 * SAMPLE}s {2 * SAMPLE}s")
+"""RECORD again: unpacking it is ten times as fast as numpy's scalars."""
+_SCALARS = (RECORD.names or ())[:-4]
+_SUMS = ("rows", "gap_log", "gap_square", "gaps", "asked", "scored", "full", "boundary", "labels", "cells")
 _WINDOWS = (("minute", 60), ("hour", 3600))
 
 
@@ -157,9 +158,10 @@ def records(words: Array) -> Array:
 
 
 def unpack(words: Array) -> dict[str, Any]:
-    """One record as Python numbers; `labels` and `times` are tuples."""
-    flat = _LAYOUT.unpack(words.tobytes())
-    return dict(zip(_SCALARS, flat, strict=False), labels=flat[-SAMPLE - LABELS : -SAMPLE], times=flat[-SAMPLE:])
+    """One record as Python numbers; `labels` is a tuple; `cells`, `hashes` and `times` are bytes."""
+    *flat, cells, hashes, times = _LAYOUT.unpack(words.tobytes())
+    plain = dict(zip(_SCALARS, flat, strict=False), labels=tuple(flat[-LABELS:]))
+    return {**plain, "cells": cells, "hashes": hashes, "times": times}
 
 
 def combine(state: Array, other: Array) -> None:
@@ -171,9 +173,7 @@ def combine(state: Array, other: Array) -> None:
         _add_window(state, other.copy(), window)
     for field in _SUMS:
         state[field] += other[field]
-    both = np.hstack((state["hashes"], other["hashes"])), np.hstack((state["times"], other["times"]))
-    state["hashes"], state["times"] = sample.largest(*both)
-    state["used"] = np.count_nonzero(state["hashes"], axis=1)
+    sample.combine(state, other)
 
 
 def _add_window(state: Array, other: Array, window: str) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from wellhead.meter.sample import unique_ratio
+
 MIN_GAPS = 16
 """Below so many gaps nothing is said about timing."""
 
@@ -19,7 +21,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     rows: queries so far.  volume_60s, volume_3600s: rows in the last minute and hour before `last_s` (or before the
     `now_s` of the reader), from two buckets, as if the older one were spread evenly.
-    unique_ratio: distinct inputs / rows; exact up to 64 distinct inputs, and exactly 1 for whoever never repeats.
+    unique_ratio: distinct inputs / rows; exact up to 255 distinct inputs, and 1 for whoever never repeats.
     full_confidence_ratio, boundary_ratio: share of the rows answered with a confidence where it was >= 0.99, and where
     p1 - p2 < 0.1 (confidence < 0.55 where only that is known).  scores_asked_ratio: share of rows asking for scores.
     label_evenness: entropy of the answered labels / its maximum; 0 where one label was answered.
@@ -51,7 +53,7 @@ def look(record: Mapping[str, Any], name: str, attributes: frozenset[Attribute],
         rows=rows,
         volume_60s=_volume(record, "minute", 60, now),
         volume_3600s=_volume(record, "hour", 3600, now),
-        unique_ratio=_ratio(record["used"], sum(record["times"])),
+        unique_ratio=unique_ratio(record),
         full_confidence_ratio=_ratio(record["full"], scored),
         scores_asked_ratio=_ratio(record["asked"], rows),
         boundary_ratio=_ratio(record["boundary"], scored),

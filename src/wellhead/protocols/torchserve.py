@@ -47,7 +47,7 @@ class TorchServe:
     probes = ("/ping",)
 
     def match(self, method: str, path: str) -> Called | None:
-        """The model and version of POST /predictions/{m}[/{version}]; /explanations is none: it gives gradients away."""
+        """The model and version of POST /predictions/{m}[/{version}]; /explanations is none: it gives gradients."""
         return named(_PATH, method, path)
 
     @reads_query
