@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from wellhead.core.event import ModelSpec
-from wellhead.demo.crowd import body_of, habits, questions
+from wellhead.demo.crowd import body_of, habits, pauses, questions
 from wellhead.demo.data import split
 from wellhead.protocols.open_inference import OpenInference
 
@@ -32,3 +32,10 @@ def test_a_body_is_the_protocols():
     query = OpenInference().read_query(body_of(images), "application/json", ModelSpec(name="digits"))
     assert query.rows == 2
     assert np.allclose(query.inputs, images)
+
+
+def test_pauses_vary_around_the_habit():
+    habit = habits(np.random.default_rng(1))[0]
+    waits = pauses(habit, 500, np.random.default_rng(0))
+    assert abs(np.mean(waits) - habit.pause_s) < 0.1 * habit.pause_s
+    assert np.std(waits) > 0.2 * habit.pause_s

@@ -95,8 +95,14 @@ def post(connection: http.client.HTTPConnection, body: bytes, headers: dict[str,
     return 200, np.array(out["data"]).reshape(out["shape"])
 
 
+def pauses(habit: Habit, requests: int, rng: np.random.Generator) -> list[float]:
+    """Seconds between requests: people and their jobs wait now shorter, now longer."""
+    return list((habit.pause_s * rng.uniform(0.4, 1.6, requests)).tolist())
+
+
 def live(habit: Habit, images: Images, port: int, headers: dict[str, str], truth: Callable[[Images], Any]) -> Outcome:
     """Be one customer until all is asked. truth: the model's own answers, asked in process."""
+    waits = pauses(habit, -(-len(images) // habit.batch), np.random.default_rng(len(images)))
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     expected = truth(images)
     changed = refused = 0
@@ -113,6 +119,6 @@ def live(habit: Habit, images: Images, port: int, headers: dict[str, str], truth
             changed += asked
         else:
             changed += int((np.abs(got - expected[rows]) > SAME).any(axis=1).sum())
-        time.sleep(habit.pause_s)
+        time.sleep(waits[start // habit.batch])
     connection.close()
     return Outcome(habit.name, len(images), changed, refused, latencies)
