@@ -15,6 +15,7 @@ from wellhead import config
 from wellhead.cli.main import parser
 
 HERE = Path(__file__).parent
+ROOT = HERE.resolve().parent
 INTRODUCTION = """\
 # Configuration
 
@@ -116,12 +117,32 @@ def commands() -> str:
     return "# Commands\n\nThis page is generated from the commands themselves.\n\n" + "\n".join(usages(parser()))
 
 
+def figures() -> str:
+    """docs/figures.md: every measured figure that something was promised of, met or missed."""
+    sys.path.insert(0, str(ROOT))
+    from benchmarks.results import TARGETS, Figure, verdict
+
+    found = msgspec.json.decode((ROOT / "benchmarks/results/inline.json").read_bytes(), type=list[Figure])
+    lines = [
+        "# Figures",
+        "",
+        "What was promised, and what `make bench NAME=inline` measured when it was last committed.",
+        "",
+    ]
+    lines += ["| figure | measured | promised | | beside |", "|---|--:|--:|---|---|"]
+    for f in found:
+        if f.figure in TARGETS:
+            bound = f"{'at least' if f.better == 'higher' else 'at most'} {TARGETS[f.figure]:,.6g}"
+            lines.append(f"| `{f.figure}` | {f.value:,.4g} {f.unit} | {bound} | **{verdict(f)}** | {f.peer} |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> int:
     """Write the pages, or say which is stale."""
     import os
 
     os.environ["COLUMNS"] = "100"
-    pages = {"configuration.md": configuration(), "commands.md": commands()}
+    pages = {"configuration.md": configuration(), "commands.md": commands(), "figures.md": figures()}
     stale = [name for name, text in pages.items() if not (HERE / name).exists() or (HERE / name).read_text() != text]
     if "--check" in sys.argv:
         print("\n".join(f"docs/{name} is stale: run `python docs/generate.py`" for name in stale), end="")
