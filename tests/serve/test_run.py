@@ -188,10 +188,11 @@ def test_other_bad_requests(gate, place):
     big.close()
     rows = np.ones((257, WIDTH))
     assert gate.post(token, rows)[0] == 413
-    c = http.client.HTTPConnection("127.0.0.1", gate.port, timeout=10)
-    c.request("POST", "/v2/models/m/secret", b"{}", {"x-api-key": token})
-    assert c.getresponse().status == 404
-    c.close()
+    for path in ("/v2/models/m/secret", "/v2/models/junk/infer", "/v2/models/m/versions/7/infer"):
+        c = http.client.HTTPConnection("127.0.0.1", gate.port, timeout=10)
+        c.request("POST", path, body_of(np.ones(WIDTH)), {"x-api-key": token, "content-type": "application/json"})
+        assert c.getresponse().status == 404, path
+        c.close()
 
 
 @pytest.mark.parametrize(("mood", "status"), [("garbage", 502), ("lies", 502), ("slow", 504), ("", 200)])
@@ -259,6 +260,21 @@ def test_a_port_in_use_and_a_wrong_config_are_one_line(place, upstream):
     assert done.returncode == 2
     assert "did you mean `rows_per_minute`?" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_thief_found_in_observe_mode_is_closed_when_enforce_mode_starts(gate, place):
+    place.fit()
+    token, rng = place.token("thief"), np.random.default_rng(1)
+    text = gate.file.read_text()
+    gate.file.write_text(text.replace("enforce", "observe"))
+    gate.start()
+    assert all(gate.post(token, rng.normal(size=(32, WIDTH)))[0] == 200 for _ in range(16))
+    time.sleep(0.3)
+    gate.stop()
+    gate.file.write_text(text)
+    gate.start()
+    assert gate.post(token, rng.normal(size=(1, WIDTH)))[0] == 429
+    gate.stop()
 
 
 def test_a_key_that_expires_or_is_revoked_is_refused(gate, place):
