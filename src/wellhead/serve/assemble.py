@@ -70,9 +70,9 @@ def assemble(config: Config, clock: Callable[[], float]) -> Worker:
         raise ConfigError(f"expected a folder at {folder}, got: {e.strerror}", "see audit.directory") from e
     profile = profiles.load(config)
     spec = profiles.spec_of(config)
-    key = secret(folder / "fingerprint.key")
     now_us = int(clock() * 1e6)
     log = Log.open(folder, config.audit.origin, config.audit.key, now_us, anchor=config.audit.anchor)
+    key = secret(folder / "fingerprint.key")
     policy = compile_policy(config)
     history = _history(folder, log.size)
     limit = Replication(config.valve.max_drawn, config.valve.max_drawn_group)
