@@ -24,6 +24,10 @@ class Good(msgspec.Struct, frozen=True):
     repeats: ClassVar[bool] = False
     field: object = 1
 
+    @classmethod
+    def suit(cls, known):
+        return cls()
+
     def run(self, rng):
         for _ in range(3):
             answer = yield self.inputs(rng)
@@ -43,11 +47,17 @@ class Stubborn(Good, frozen=True):
             yield self.inputs(rng)
 
 
-class Doubles(Good, frozen=True):
-    """Asks in float64."""
+class Whole(Good, frozen=True):
+    """Asks whole numbers."""
 
     def inputs(self, rng):
-        return np.zeros((4, 2))
+        return np.zeros((4, 2), int)
+
+
+class Unfit(Good, frozen=True):
+    """Cannot be configured."""
+
+    suit = None
 
 
 class Nothing(Good, frozen=True):
@@ -115,7 +125,8 @@ def test_pool_of_texts_passes():
     ("attack", "rule"),
     [
         (Stubborn(), "Result"),
-        (Doubles(), "float32"),
+        (Whole(), "floats"),
+        (Unfit(), "suit"),
         (Nothing(), "at least one input"),
         (Nan(), "finite"),
         (Dicing(), "same seed"),

@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-Inputs: TypeAlias = "NDArray[np.float32] | list[str]"
-"""(n, ...) float32 numbers, or n texts."""
+Inputs: TypeAlias = "NDArray[np.float32] | NDArray[np.float64] | list[str]"
+"""(n, ...) numbers, or n texts. What is read from the wire is float32; an attack may ask in float64."""
 
 Scores: TypeAlias = NDArray[np.float64]
 """(n, k): one score for each class, rows are queries."""

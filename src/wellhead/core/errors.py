@@ -8,6 +8,7 @@ WellheadError
 ├── StoreError           history or state cannot be read or written
 ├── ProtocolError        an oracle or importer met bytes that its protocol does not allow
 │   └── BadAnswer        the upstream's answer cannot be read (502 to the client)
+├── Unsuited             an attack that does not fit its target
 └── Refusal              a request that is answered with an HTTP status instead of being forwarded
 """
 
@@ -55,6 +56,10 @@ class ProtocolError(WellheadError):
 
 class BadAnswer(ProtocolError):
     """An upstream answer that cannot be read."""
+
+
+class Unsuited(WellheadError):
+    """An attack that does not fit what is known of its target; the message is the reason for the report."""
 
 
 class Refusal(WellheadError):

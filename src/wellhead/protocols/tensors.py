@@ -191,7 +191,8 @@ def _ranked_texts(column: Ranked) -> list[str]:
 def input_of(inputs: Inputs) -> dict[str, Any]:
     if isinstance(inputs, list):
         return {"name": "text", "shape": [len(inputs)], "datatype": "BYTES", "data": inputs}
-    return {"name": "x", "shape": list(inputs.shape), "datatype": "FP32", "data": inputs.reshape(-1).tolist()}
+    datatype = "FP64" if inputs.dtype == np.float64 else "FP32"
+    return {"name": "x", "shape": list(inputs.shape), "datatype": datatype, "data": inputs.reshape(-1).tolist()}
 
 
 def tensor_of(name: str, array: Array, datatype: str) -> dict[str, Any]:

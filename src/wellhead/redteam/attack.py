@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import ClassVar, Protocol, TypeAlias
+from typing import ClassVar, Protocol, Self, TypeAlias
 
 import msgspec
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from wellhead.core.arrays import Array, Inputs, Labels, Scores, Values
 from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
+from wellhead.redteam.known import Known
 
 
 class Clone(Protocol):
@@ -35,6 +36,25 @@ class Extraction(Result, kw_only=True):
     clone: Clone | None = None
 
 
+class Membership(Result, kw_only=True):
+    """How likely each candidate was a training row. scores: (n,) float64 in the order of the candidates, larger is
+    likelier, NaN where it was not answered.
+    """
+
+    scores: Array
+
+
+class Inversion(Result, kw_only=True):
+    """Inputs made up from answers. inputs: (m, ...).  classes: (m,) whose likeness each is.
+
+    confidence: (m,) float64 that the target gives it, NaN where it tells none.
+    """
+
+    inputs: Inputs
+    classes: Labels
+    confidence: Array
+
+
 Conversation: TypeAlias = Generator[Inputs, Answer, Result]
 """Yields inputs, is sent their answers, returns a Result."""
 
@@ -52,6 +72,11 @@ class Attack(Protocol):
     atlas: ClassVar[tuple[str, ...]]
     needs: ClassVar[Exposure]
     repeats: ClassVar[bool]
+
+    @classmethod
+    def suit(cls, known: Known) -> Self:
+        """The attack, configured for what is known of the target; raises Unsuited with the reason where none fits."""
+        ...
 
     def run(self, rng: np.random.Generator) -> Conversation:
         """The conversation. Answers may have unanswered rows (see `answered`); after a round in which no row was
@@ -126,4 +151,4 @@ def join_inputs(parts: list[Inputs]) -> Inputs:
     """Inputs under each other."""
     if parts and isinstance(parts[0], list):
         return [text for part in parts for text in part]
-    return np.concatenate([np.asarray(p, np.float32) for p in parts]) if parts else np.zeros((0, 0), np.float32)
+    return np.concatenate([np.asarray(p) for p in parts]) if parts else np.zeros((0, 0), np.float32)

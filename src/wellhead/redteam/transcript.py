@@ -72,7 +72,7 @@ def keys(target: str, inputs: Inputs) -> list[str]:
     if isinstance(inputs, list):
         rows = [text.encode() for text in inputs]
     else:
-        array = np.ascontiguousarray(inputs, "<f4")
+        array = np.ascontiguousarray(inputs, "<f8")
         rows = [row.tobytes() for row in array]
     return [hashlib.blake2b(row, digest_size=16, key=secret).hexdigest() for row in rows]
 

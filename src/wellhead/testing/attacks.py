@@ -59,6 +59,7 @@ def _check_declared(attack: Attack) -> None:
     ids = all(re.fullmatch(r"AML\.T\d{4}(\.\d{3})?", atlas) for atlas in attack.atlas)
     _expect(bool(attack.atlas) and ids, f"ATLAS ids such as AML.T0024.002, got {attack.atlas!r}")
     _expect(isinstance(attack.needs, Exposure) and isinstance(attack.repeats, bool), "`needs` and `repeats`")
+    _expect(callable(getattr(type(attack), "suit", None)), "a class method `suit` that configures the attack")
     _expect(bool((type(attack).__doc__ or "").strip()), "a docstring")
     fields = msgspec.structs.astuple(attack)
     _expect(not any(callable(field) for field in fields), "no callable among the fields: an attack holds no model")
@@ -69,7 +70,7 @@ def _check_asked(asked: list[Inputs]) -> None:
         if isinstance(inputs, list):
             _expect(all(isinstance(text, str) for text in inputs), "inputs to be texts or an array")
         else:
-            _expect(inputs.dtype == np.float32 and inputs.ndim >= 2, "inputs to be (n, ...) float32")
+            _expect(inputs.dtype in (np.float32, np.float64) and inputs.ndim >= 2, "inputs to be (n, ...) floats")
             _expect(bool(np.isfinite(inputs).all()), "finite inputs")
         _expect(len(inputs) > 0, "at least one input in each batch")
 
@@ -116,7 +117,7 @@ def _talk(attack: Attack, reply: Callable[[Inputs, int], Answer]) -> Talk:
 
 
 def _copied(inputs: Inputs) -> Inputs:
-    return list(inputs) if isinstance(inputs, list) else np.array(inputs)
+    return list(inputs) if isinstance(inputs, list) else inputs.copy()
 
 
 def _same(a: list[Inputs], b: list[Inputs]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import msgspec
 import numpy as np
@@ -20,6 +20,7 @@ from wellhead.redteam.attack import (
     take,
     take_inputs,
 )
+from wellhead.redteam.known import Known
 from wellhead.redteam.learner import LEARNERS, fit_answers
 
 
@@ -53,6 +54,12 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             raise ConfigError(f"expected a learner among {', '.join(LEARNERS)}, got {self.learner!r}")
         if self.per_round < 1 or self.rows < 0 or not len(self.inputs):
             raise ConfigError("expected a pool that is not empty, rows >= 0 and per_round >= 1")
+
+    @classmethod
+    def suit(cls, known: Known) -> Self:
+        """Ask from the pool; raises Unsuited where there is none."""
+        known.need(len(known.pool) > 0, "needs a pool of inputs")
+        return cls(inputs=known.pool, rows=known.rows)
 
     def run(self, rng: np.random.Generator) -> Conversation:
         """Ask until `rows` were answered, the pool is dry, or a round stays unanswered."""
