@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from wellhead import __version__
 from wellhead.core.errors import WellheadError
 
-COMMANDS = ("init", "serve", "status", "top", "explain", "decisions", "keys", "profile", "audit", "rebuild", "rules")
+COMMANDS = ("init", "serve", "status", "top", "explain", "decisions", "keys", "profile", "audit", "rebuild", "rules", "attack")
 """Modules of wellhead.cli, in the order of a first day with Wellhead."""
 
 

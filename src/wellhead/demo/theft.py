@@ -15,7 +15,7 @@ from wellhead.demo.data import Images
 from wellhead.demo.server import MODEL
 from wellhead.demo.stage import Account
 from wellhead.protocols.open_inference import OpenInference
-from wellhead.redteam.ask import Patience
+from wellhead.redteam.patience import Patience
 from wellhead.redteam.attack import Extraction, length, take
 from wellhead.redteam.extract.pool import Pool
 from wellhead.redteam.http import Account as HttpAccount

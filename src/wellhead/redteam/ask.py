@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from wellhead.core.exposure import Exposure
 from wellhead.redteam.attack import answered, length, take_inputs
 from wellhead.redteam.budget import Budget, Spending, Spent
 from wellhead.redteam.oracle import Line, Oracle, Reply
+from wellhead.redteam.patience import Patience
 from wellhead.redteam.transcript import Transcript, keys
 
 _WORTH_RETRYING = frozenset({0, 408, 425, 429, 500, 502, 503, 504})
@@ -24,37 +26,16 @@ _TOO_LARGE = 413
 _THREADS = 64
 
 
-class Patience(msgspec.Struct, frozen=True, kw_only=True):
-    """How failures are met. Waits grow from `first_wait_s` by doubling up to `longest_wait_s`, with full jitter
-    (half to all of it), and are never shorter than the server's Retry-After.
-
-    give_up_after_s: an account that would have to wait longer than this since its last answer is blocked.
-    attempts: of one request, refusals by 429 apart.
-    """
-
-    first_wait_s: float = 0.1
-    longest_wait_s: float = 10.0
-    give_up_after_s: float = 60.0
-    attempts: int = 6
-
-    def wait_s(self, attempt: int, retry_after_s: float, rng: np.random.Generator) -> float:
-        """Seconds to wait after failed attempt number `attempt` (from 1)."""
-        bound = min(self.first_wait_s * 2.0 ** min(attempt - 1, 60), self.longest_wait_s)
-        return max(retry_after_s, bound * (0.5 + 0.5 * rng.random()))
-
-
-PATIENT = Patience()
-
-
 class AccountState(msgspec.Struct):
     """How one account fares. answered: rows.  blocked: why it is asked no more, empty while it is.
 
-    waited_s: since its last answer.
+    waited_s: since its last answer.  next_s: by its pace, when it may ask again.
     """
 
     answered: int = 0
     waited_s: float = 0.0
     blocked: str = ""
+    next_s: float = 0.0
 
 
 class _Job(NamedTuple):
@@ -93,7 +74,10 @@ class Asker:
     """Puts batches to an oracle; counts, caches, retries and gives up as told. Close it when done.
 
     repeats: the same input asked again is a new query (see `Attack.repeats`).
+    rows_per_call: the most that one request carries; learnt where the server refuses.
+    again: how often these inputs were asked before, with `repeats`.
     unanswered: rows of the last batch.  last_failure: status and detail of the last attempt that failed.
+    largest: rows of the largest request that was answered.
     """
 
     def __init__(
@@ -104,9 +88,11 @@ class Asker:
         self._rngs = dict(zip((line.account for line in self._lines), rng.spawn(len(self._lines)), strict=True))
         self.accounts = {line.account: AccountState() for line in self._lines}
         self.repeats = False
+        self.again = 0
+        self.largest = 0
         self.last_failure = ""
         self.unanswered = 0
-        self._rows_per_call = oracle.rows_per_call
+        self.rows_per_call = oracle.rows_per_call
         self._closing = False
         self._classes: int | None = None
         self._times: Counter[str] = Counter()
@@ -151,13 +137,13 @@ class Asker:
             return plain
         numbered = []
         for key in plain:
-            numbered.append(f"{key}.{self._times[key]}")
+            numbered.append(f"{key}.{self.again + self._times[key]}")
             self._times[key] += 1
         return numbered
 
     def _jobs(self, inputs: Inputs, names: list[str], new: list[int]) -> list[_Job]:
         """New rows dealt out to the accounts in turn, as requests in the order of sending, cut to the budget."""
-        alive, size = self.alive, self._rows_per_call
+        alive, size = self.alive, self.rows_per_call
         shares = [(line, new[i :: len(alive)]) for i, line in enumerate(alive)]
         parts = [
             (line, share[at : at + size])
@@ -190,15 +176,29 @@ class Asker:
         for attempt in itertools.count(1):
             if self._closing or self.accounts[account].blocked:
                 return
+            if not self._in_time(job):
+                return
             reply = self._attempt(job, attempt)
             if reply is None or reply.answer is not None:
                 return
             if reply.status == _TOO_LARGE and len(job.keys) > 1:
-                self._rows_per_call = min(self._rows_per_call, (len(job.keys) + 1) // 2)
+                self.rows_per_call = min(self.rows_per_call, (len(job.keys) + 1) // 2)
                 self._send_all(_halves(job))
                 return
             if not self._wait(account, attempt, reply):
                 return
+
+    def _in_time(self, job: _Job) -> bool:
+        """Wait until the account's pace allows the request; False where the budget ends before."""
+        clock, state = self._oracle.clock, self.accounts[job.line.account]
+        wait_s = state.next_s - clock.now_s()
+        if wait_s >= self._spending.seconds_left(clock.now_s()):
+            self._spending.stop("seconds")
+            return False
+        if wait_s > 0:
+            clock.sleep(wait_s)
+        state.next_s = clock.now_s() + self._patience.pace.pause_s(len(job.keys), self._rngs[job.line.account])
+        return True
 
     def _attempt(self, job: _Job, attempt: int) -> Reply | None:
         """Send once and record it; None where the budget does not allow it."""
@@ -214,9 +214,22 @@ class Asker:
         else:
             state = self.accounts[job.line.account]
             state.answered, state.waited_s = state.answered + rows, 0.0
+            self.largest = max(self.largest, rows)
             self._classes = self._classes or (None if reply.answer.scores is None else reply.answer.scores.shape[1])
         if not reply.charged:
             self._spending.release(rows)
+        return reply
+
+    def once(self, line: Line, send: Callable[[float], Reply], key: str) -> Reply | None:
+        """One attempt of one row that nothing is cached of, such as a malformed one; None where no budget is left."""
+        now_s = self._oracle.clock.now_s()
+        if not self._spending.reserve(1, False, now_s):
+            return None
+        number = self._transcript.sent(line.account, 1, [key], self._now_us())
+        reply = send(max(min(self._oracle.timeout_s, self._spending.seconds_left(now_s)), 1e-3))
+        self._transcript.got(number, msgspec.structs.replace(reply, answer=None), self._now_us())
+        if not reply.charged:
+            self._spending.release(1)
         return reply
 
     def _wait(self, account: str, attempt: int, reply: Reply) -> bool:

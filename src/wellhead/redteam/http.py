@@ -6,7 +6,7 @@ import email.utils
 import http.client
 import ipaddress
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
@@ -140,13 +140,19 @@ def read_body(response: http.client.HTTPResponse, most: int, deadline_s: float) 
     return b"".join(parts)
 
 
+def _tells(header: str) -> bool:
+    """True for response headers that name software or versions."""
+    name = header.lower()
+    return name in ("server", "via", "x-powered-by") or "version" in name or "model" in name
+
+
 class _Wire:
     """One account's connection, opened when first used and after every failure."""
 
     def __init__(self, oracle: Http, account: Account, parts: SplitResult) -> None:
         self.account = account.name
         self._oracle = oracle
-        self._token = account.token
+        self._secrets = (account.token, *account.headers.values())
         self._prefix = parts.path.rstrip("/")
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._connection = kind(parts.hostname or "", parts.port, timeout=oracle.timeout_s)
@@ -157,15 +163,32 @@ class _Wire:
     def send(self, inputs: Inputs, timeout_s: float) -> Reply:
         oracle = self._oracle
         query = Query(model=oracle.spec.name, inputs=inputs, rows=len(inputs), asked=oracle.asked)
+        reply, response, answer = self._post(*oracle.protocol.write_query(query, oracle.spec), timeout_s)
+        return reply if response is None else self._read(reply, response, answer, query)
+
+    def spoiled(self, inputs: Inputs, spoil: Callable[[str, bytes], tuple[str, bytes]], timeout_s: float) -> Reply:
+        """What a malformed request gets. spoil: from content type and body to others; detail: the reply's first text."""
+        oracle = self._oracle
+        query = Query(model=oracle.spec.name, inputs=inputs, rows=len(inputs), asked=oracle.asked)
         path, content_type, body = oracle.protocol.write_query(query, oracle.spec)
+        reply, _, answer = self._post(path, *spoil(content_type, body), timeout_s)
+        reply.detail = reply.detail or self._without_secrets(answer[:200].decode("utf-8", "replace"))
+        return reply
+
+    def _post(
+        self, path: str, content_type: str, body: bytes, timeout_s: float
+    ) -> tuple[Reply, http.client.HTTPResponse | None, bytes]:
+        """The reply as far as it is known without reading the body."""
         start = time.perf_counter()
         try:
-            response, answer = self._exchange(self._prefix + (oracle.path or path), content_type, body, timeout_s)
+            response, answer = self._exchange(self._prefix + (self._oracle.path or path), content_type, body, timeout_s)
         except (OSError, http.client.HTTPException) as e:
             self._connection.close()
-            return Reply(0, sent_bytes=len(body), latency_s=time.perf_counter() - start, detail=type(e).__name__)
+            reply = Reply(0, None, len(body), 0, time.perf_counter() - start, detail=type(e).__name__)
+            return reply, None, b""
         reply = Reply(response.status, None, len(body), len(answer), time.perf_counter() - start)
-        return self._read(reply, response, answer, query)
+        reply.told = tuple(f"{name}: {value}"[:120] for name, value in response.getheaders() if _tells(name))
+        return reply, response, answer
 
     def _exchange(
         self, path: str, content_type: str, body: bytes, timeout_s: float
@@ -185,7 +208,7 @@ class _Wire:
         oracle = self._oracle
         if response.status != 200:
             reply.retry_after_s = retry_after(response.getheader("Retry-After"), response.getheader("Date"))
-            reply.detail = self._without_token(body[:200].decode("utf-8", "replace"))
+            reply.detail = self._without_secrets(body[:200].decode("utf-8", "replace"))
         elif len(body) > oracle.max_answer_bytes:
             reply.detail = f"expected an answer of at most {oracle.max_answer_bytes} bytes"
         else:
@@ -197,9 +220,11 @@ class _Wire:
                 reply.detail = str(e)
         return reply
 
-    def _without_token(self, text: str) -> str:
+    def _without_secrets(self, text: str) -> str:
         """Some servers repeat the credentials that they refuse."""
-        return text.replace(self._token, "***") if self._token else text
+        for secret in filter(None, self._secrets):
+            text = text.replace(secret, "***")
+        return text
 
     def close(self) -> None:
         self._connection.close()

@@ -19,7 +19,7 @@ from wellhead.core.exposure import Exposure
 class Reply(msgspec.Struct):
     """What came of one attempt. status: HTTP, 0 where no reply came.  retry_after_s: as asked by the server.
 
-    answer: None unless it was read.  detail: why not, for the report.
+    answer: None unless it was read.  detail: why not, for the report.  told: headers that name software or versions.
     """
 
     status: int
@@ -29,6 +29,7 @@ class Reply(msgspec.Struct):
     latency_s: float = 0.0
     retry_after_s: float = 0.0
     detail: str = ""
+    told: tuple[str, ...] = ()
 
     @property
     def charged(self) -> bool:

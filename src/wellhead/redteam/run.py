@@ -7,11 +7,13 @@ from collections.abc import Iterator
 import msgspec
 import numpy as np
 
+from wellhead.core.errors import Unsuited
 from wellhead.core.event import Answer
-from wellhead.redteam.ask import PATIENT, AccountState, Asker, Patience
+from wellhead.redteam.ask import AccountState, Asker
 from wellhead.redteam.attack import Attack, Conversation, Result, answered
 from wellhead.redteam.budget import UNLIMITED, Budget, Spent
 from wellhead.redteam.oracle import Oracle
+from wellhead.redteam.patience import PATIENT, Patience
 from wellhead.redteam.transcript import Transcript
 
 _DEAF_ROUNDS = 3
@@ -76,6 +78,9 @@ def _converse(attack: Attack, asker: Asker, transcript: Transcript, talk: Conver
             inputs = next(talk) if answer is None else talk.send(answer)
         except StopIteration as stop:
             result = stop.value
+            break
+        except Unsuited as e:
+            reason = e.message
             break
         answer = asker.ask(inputs)
         number, asked, heard = number + 1, len(inputs), int(answered(answer).sum())

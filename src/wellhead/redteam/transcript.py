@@ -7,6 +7,7 @@ what may have been billed, and a resumed one asks nothing again that was answere
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import threading
 from pathlib import Path
@@ -88,13 +89,27 @@ def _answer(got: Got, rows: int) -> Answer:
     return Answer(Exposure(got.exposure), scores, labels, values)
 
 
+def _lock(file: BinaryIO, path: Path) -> None:
+    """Two processes writing one transcript would ask, and count, the same things twice."""
+    try:
+        fcntl = importlib.import_module("fcntl")
+    except ImportError:
+        return
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as e:
+        raise StoreError(
+            f"expected a transcript that no other process writes, got one in use: {path}", "wait for it, or stop it"
+        ) from e
+
+
 class Transcript:
     """Append-only record of one or more sessions; safe to use from many threads.
 
     path: a JSONL file, created where absent and resumed where present; None keeps nothing on disk.
     Times are microseconds since 1970 UTC by the oracle's clock. One file may hold several targets: answers are kept
     apart, what was spent is summed.
-    Raises StoreError where the file is no transcript or cannot be written.
+    Raises StoreError where the file is no transcript, cannot be written, or is in use by another process.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
@@ -112,6 +127,7 @@ class Transcript:
         except OSError as e:
             raise StoreError(f"expected a transcript that can be written at {path}, got: {e.strerror}") from e
         try:
+            _lock(file, path)
             self._resume(file, path)
         except BaseException:
             file.close()

@@ -1,36 +1,40 @@
-"""Clone a model by asking inputs drawn from a pool, at random or where the clone so far is least sure."""
+"""Clone a model by asking inputs drawn from a pool, at random or where the clone so far learns most."""
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from collections.abc import Callable
+from typing import ClassVar, Self, TypeAlias
 
 import msgspec
 import numpy as np
 
 from wellhead.core.arrays import Array, Inputs
 from wellhead.core.errors import ConfigError
-from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
-from wellhead.redteam.attack import (
-    Conversation,
-    Extraction,
-    answered,
-    join,
-    join_inputs,
-    take,
-    take_inputs,
-)
+from wellhead.redteam.attack import Conversation, join_inputs, take_inputs
+from wellhead.redteam.extract.synthetic import mixed
+from wellhead.redteam.extract.choose import PICKS, affordable, choose
+from wellhead.redteam.extract.gathered import Gathered
 from wellhead.redteam.known import Known
-from wellhead.redteam.learner import LEARNERS, fit_answers
+from wellhead.redteam.learner import LEARNERS
+
+Chooser: TypeAlias = Callable[[Array, Gathered, int], Array]
+"""choose(left, gathered, rows) -> positions in `left` of the rows to ask next."""
 
 
 class Pool(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """Knockoff-style extraction (arXiv 1812.02766; active: arXiv 1905.09165, ActiveThief, AAAI 2020).
+    """Extraction by retraining: ask a pool, learn from the answers, whatever they carry.
+
+    Costs as many queries as it is given.
 
     inputs: the pool, (n, ...) float32 or n texts; best from the distribution that the model serves.
     rows: how many to ask in all.  per_round: rows of one batch.
-    pick: `random`, or `uncertainty`: smallest margin between the two best classes of a clone trained on all answers
-    so far, among `candidates` drawn at random; regressors: largest disagreement of three clones.
+    pick: `random`, or by a clone trained on all answers so far, among `candidates` drawn at random: `uncertainty` (best
+    class least likely), `margin` (two best classes nearest), `entropy`, `committee` (three clones disagree most),
+    `k_center` (farthest from all that was asked, in the clone's probabilities), `combined` (k-center among the
+    smallest margins). Of regressors all but k-center mean: where three clones disagree most.
+    learner: of that clone.  top_up: a pool smaller than `rows` is continued by inputs between two of its own;
+    texts cannot be, and end early.  arities: of the features, as in `Known`; empty for numbers only.
     The first round is always random. Unanswered rows may be drawn again.
     """
 
@@ -46,10 +50,12 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     pick: str = "random"
     learner: str = "logistic"
     candidates: int = 4096
+    top_up: bool = True
+    arities: Array = np.zeros(0, np.int64)
 
     def __post_init__(self) -> None:
-        if self.pick not in ("random", "uncertainty"):
-            raise ConfigError(f"expected pick to be random or uncertainty, got {self.pick!r}")
+        if self.pick not in PICKS:
+            raise ConfigError(f"expected pick among {', '.join(PICKS)}, got {self.pick!r}")
         if self.learner not in LEARNERS:
             raise ConfigError(f"expected a learner among {', '.join(LEARNERS)}, got {self.learner!r}")
         if self.per_round < 1 or self.rows < 0 or not len(self.inputs):
@@ -57,49 +63,44 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     @classmethod
     def suit(cls, known: Known) -> Self:
-        """Ask from the pool; raises Unsuited where there is none."""
+        """Ask from the pool, in a dozen rounds; raises Unsuited where there is none."""
         known.need(len(known.pool) > 0, "needs a pool of inputs")
-        return cls(inputs=known.pool, rows=known.rows)
+        return cls(inputs=known.pool, rows=known.rows, per_round=max(-(-known.rows // 12), 50), arities=known.arities)
 
     def run(self, rng: np.random.Generator) -> Conversation:
         """Ask until `rows` were answered, the pool is dry, or a round stays unanswered."""
-        left = rng.permutation(len(self.inputs))
-        asked: list[Inputs] = []
-        told: list[Answer] = []
-        count = 0
-        while count < self.rows and left.size:
-            chosen = self._choose(left, asked, told, min(self.per_round, self.rows - count), rng)
-            batch = take_inputs(self.inputs, left[chosen])
-            answer = yield batch
-            heard = answered(answer)
-            if not heard.any():
+        inputs, left = self._line(rng)
+        chooser, gathered = self._chooser(inputs, rng), Gathered()
+        while gathered.rows < self.rows and left.size:
+            chosen = chooser(left, gathered, min(self.per_round, self.rows - gathered.rows, left.size))
+            batch = take_inputs(inputs, left[chosen])
+            if not gathered.add(batch, (yield batch)):
                 break
-            asked.append(take_inputs(batch, heard))
-            told.append(take(answer, heard))
-            count += int(heard.sum())
             # What stayed unanswered goes to the end of the line.
-            left = np.concatenate([np.delete(left, chosen), left[chosen[~heard]]])
-        detail = f"{count} of {self.rows} rows answered, picked by {self.pick}"
-        return Extraction(inputs=join_inputs(asked), answer=join(told), detail=detail)
+            left = np.concatenate([np.delete(left, chosen), left[chosen[~gathered.heard]]])
+        made = len(inputs) - len(self.inputs)
+        source = f"from a pool of {len(self.inputs)}" + f" and {made} mixed from it" * bool(made)
+        return gathered.extraction(f"{gathered.rows} of {self.rows} rows answered, picked by {self.pick} {source}")
 
-    def _choose(
-        self, left: Array, asked: list[Inputs], told: list[Answer], rows: int, rng: np.random.Generator
-    ) -> Array:
-        """Positions in `left` of the rows to ask next."""
-        if self.pick == "random" or not told:
-            return np.arange(min(rows, left.size))
-        some = rng.permutation(left.size)[: self.candidates]
-        candidates = take_inputs(self.inputs, left[some])
-        seeds = rng.integers(2**31, size=3)
-        doubt = _doubt(join_inputs(asked), join(told), candidates, self.learner, seeds)
-        chosen: Array = some[np.argsort(-doubt, kind="stable")[:rows]]
+    def _line(self, rng: np.random.Generator) -> tuple[Inputs, Array]:
+        """All inputs that may be asked, and their order: the pool first, in any order, then what tops it up."""
+        inputs, lacking = self.inputs, self.rows - len(self.inputs)
+        order = rng.permutation(len(inputs))
+        if lacking <= 0 or not self.top_up or isinstance(inputs, list):
+            return inputs, order
+        topped = join_inputs([inputs, mixed(inputs, lacking, self.arities, rng)])
+        return topped, np.concatenate([order, np.arange(len(inputs), len(topped))])
+
+    def _chooser(self, inputs: Inputs, rng: np.random.Generator) -> Chooser:
+        """What picks the rows of the next round."""
+
+        def chosen(left: Array, gathered: Gathered, rows: int) -> Array:
+            if self.pick == "random" or not gathered.rows:
+                return np.arange(rows)
+            told = gathered.answer
+            some = rng.permutation(left.size)[: max(affordable(self.candidates, told), rows)]
+            candidates = take_inputs(inputs, left[some])
+            wanted = choose(self.pick, gathered.inputs, told, candidates, rows, (self.learner, rng))
+            return np.asarray(some[wanted])
+
         return chosen
-
-
-def _doubt(asked: Inputs, told: Answer, candidates: Inputs, learner: str, seeds: Array) -> Array:
-    """(n,): how unsure clones of what was told are on each candidate, larger is less sure."""
-    if told.values is not None:
-        clones = [fit_answers(asked, told, learner, int(seed)) for seed in seeds]
-        return np.asarray(np.std([clone.predict(candidates) for clone in clones], axis=0))
-    two_best = np.sort(fit_answers(asked, told, learner, int(seeds[0])).predict_proba(candidates), axis=1)[:, -2:]
-    return np.asarray(two_best[:, 0] - two_best[:, -1])

@@ -1,0 +1,131 @@
+"""`wellhead attack`: how cheaply can your own model be cloned?"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wellhead.cli.target import (
+    OWN_MODELS,
+    add_inputs,
+    add_target,
+    known_of,
+    open_target,
+    patience_of,
+)
+from wellhead.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from wellhead.redteam.outcome import Study
+    from wellhead.redteam.zoo import Wish
+
+_TOO_GOOD = 3
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "attack", help="steal your own model first: every attack that fits, within a budget", description=OWN_MODELS
+    )
+    parser.add_argument("--list", action="store_true", help="print the zoo and stop")
+    add_target(parser)
+    parser.add_argument("--attacks", default="", metavar="A[,B...]", help="only these (default: all that fit)")
+    parser.add_argument("--budget", type=int, default=10_000, metavar="ROWS", help="in all (default: %(default)s)")
+    parser.add_argument("--resume", "--out", dest="out", type=Path, default=Path("wellhead-attack"), metavar="DIR",
+                        help="report and transcript; a killed run goes on there (default: %(default)s)")  # fmt: skip
+    add_inputs(parser)
+    parser.add_argument("--judge", type=Path, metavar="FILE", help="held-out inputs (default: a share of the pool)")
+    _add_money(parser)
+    parser.add_argument(
+        "--max-fidelity", type=float, default=math.inf, metavar="SHARE",
+        help=f"exit with {_TOO_GOOD} where a clone agrees more than this, for CI",
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print the study as JSON, nothing else")
+    parser.set_defaults(run=run)
+
+
+def _add_money(parser: argparse.ArgumentParser) -> None:
+    money = parser.add_argument_group("money and time")
+    money.add_argument("--price", type=float, default=0.0, metavar="X", help="of one row")
+    money.add_argument("--price-call", type=float, default=0.0, metavar="X", help="of one request")
+    money.add_argument("--account-price", type=float, default=0.0, metavar="X", help="of opening one account")
+    money.add_argument("--rate-limit", type=float, default=0.0, metavar="ROWS_PER_S", help="of one account, if any")
+    money.add_argument("--build-cost", type=float, default=0.0, metavar="X", help="what the model cost its owner")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Attack, report, judge."""
+    if arguments.list:
+        return _list()
+    from wellhead.cli.live import show
+    from wellhead.redteam.files import read_table
+    from wellhead.redteam.zoo import study
+
+    oracle, opened = open_target(arguments)
+    known = known_of(arguments, opened, read_table(arguments.pool) if arguments.pool else None)
+    found = show(study(oracle, known, wish_of(arguments)), quiet=arguments.json)
+    return finish(arguments, found)
+
+
+def wish_of(arguments: argparse.Namespace) -> Wish:
+    """What the options ask for."""
+    from wellhead.redteam.budget import Budget
+    from wellhead.redteam.files import read_table
+    from wellhead.redteam.outcome import Prices
+    from wellhead.redteam.zoo import Wish
+
+    if arguments.budget < 1:
+        raise ConfigError(f"expected --budget of 1 row or more, got {arguments.budget}")
+    judges = read_table(arguments.judge) if arguments.judge else None
+    return Wish(
+        attacks=tuple(filter(None, arguments.attacks.split(","))),
+        budget=Budget(rows=arguments.budget, price_row=arguments.price, price_call=arguments.price_call),
+        prices=Prices(
+            row=arguments.price,
+            call=arguments.price_call,
+            account=arguments.account_price,
+            rows_per_s=arguments.rate_limit,
+            accounts=max(arguments.accounts, 1),
+            build=arguments.build_cost,
+        ),
+        patience=patience_of(arguments),
+        judges=None if judges is None else judges.inputs,
+        judge_labels=None if judges is None else judges.labels,
+        directory=arguments.out,
+        seed=arguments.seed,
+    )
+
+
+def finish(arguments: argparse.Namespace, found: Study) -> int:
+    """Write the report, print the table and the verdict."""
+    from wellhead.cli.live import print_study
+
+    files: dict[str, Path] = {}
+    try:
+        from wellhead.redteam.report import write  # type: ignore[attr-defined]
+
+        files = write(found, arguments.out)
+    except ImportError:
+        pass
+    print_study(found, files, as_json=arguments.json)
+    best = max((o.marks[-1].fidelity for o in found.outcomes if o.marks), default=-1.0)
+    return _TOO_GOOD if best > arguments.max_fidelity else 0
+
+
+def _list() -> int:
+    from rich.console import Console
+    from rich.table import Table
+
+    from wellhead.redteam.catalogue import zoo
+
+    table = Table("attack", "room", "needs", "ATLAS", "cost", "paper")
+    entries, absent = zoo()
+    for e in entries:
+        table.add_row(e.name, e.room, e.needs, ", ".join(getattr(e.kind, "atlas", ())), e.cost, getattr(e.kind, "paper", ""))
+    console = Console()
+    console.print(table)
+    for lacking in absent:
+        console.print(f"{lacking.name}: {lacking.reason}", markup=False)
+    return 0

@@ -1,0 +1,241 @@
+"""What the commands that attack a model have in common: how the target and its inputs are named."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wellhead.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from wellhead.redteam.files import Table
+    from wellhead.redteam.http import Account
+    from wellhead.redteam.known import Known
+    from wellhead.redteam.oracle import Oracle
+    from wellhead.redteam.patience import Patience
+
+OWN_MODELS = (
+    "For your own models, and those whose owner has agreed. Other hosts are refused without --i-am-authorised and "
+    "--owner, who is named in the report."
+)
+
+
+def add_target(parser: argparse.ArgumentParser) -> None:
+    """The options that name the target, and how it is reached."""
+    parser.add_argument(
+        "--target",
+        metavar="URL_OR_FILE",
+        help="an http(s) URL, module:object or file.py:object, a model (.onnx .skops .json .ubj .txt .pt .pt2), or "
+        "recorded answers (.npz, transcript.jsonl)",
+    )
+    http = parser.add_argument_group("over HTTP")
+    http.add_argument("--protocol", default="", help="API family; recognised by itself where the server tells it")
+    http.add_argument("--model-name", default="", metavar="NAME", help="as the API's paths name the model")
+    http.add_argument("--path", default="", help="of the inference call, instead of the protocol's own")
+    http.add_argument(
+        "--header",
+        action="append",
+        default=[],
+        metavar="'NAME: VALUE'",
+        help="sent with each request; $VAR is taken from the environment, $KEY is the account's own key of --keys",
+    )
+    http.add_argument("--keys", type=Path, metavar="FILE", help="one bearer token a line, each an account")
+    http.add_argument("--accounts", type=int, default=0, metavar="N", help="use the first N keys (default: all)")
+    http.add_argument("--timeout", type=float, default=20.0, metavar="S", help="of one request (default: %(default)s)")
+    http.add_argument("--i-am-authorised", action="store_true", help="needed, with --owner, for any other host")
+    http.add_argument("--owner", default="", metavar="NAME", help="who allows the attack; the report names them")
+    parser.add_argument(
+        "--most-rows-per-call", type=int, default=256, metavar="N", help="rows of one request (default: %(default)s)"
+    )
+    parser.add_argument("--pace", type=float, default=0.0, metavar="ROWS_PER_S", help="of each account: low and slow")
+    parser.add_argument("--jitter", type=float, default=0.0, metavar="SHARE", help="vary the pace by so much, 0..1")
+    parser.add_argument(
+        "--patience", type=float, default=60.0, metavar="S", help="give an account up after so long without an answer"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="the same seed asks the same (default: %(default)s)")
+
+
+def add_inputs(parser: argparse.ArgumentParser) -> None:
+    """The options that say what inputs look like."""
+    inputs = parser.add_argument_group("inputs")
+    inputs.add_argument("--pool", type=Path, metavar="FILE", help="inputs like those served: .npy .npz .csv .txt")
+    inputs.add_argument("--shape", default="", metavar="D[,D...]", help="of one input, where neither pool nor target tells")
+    inputs.add_argument("--low", default="", metavar="X[,X...]", help="least value of the features (default: the pool's)")
+    inputs.add_argument("--high", default="", metavar="X[,X...]", help="largest value (default: the pool's)")
+    inputs.add_argument(
+        "--categories", default="", metavar="I:N[,...]", help="feature I is categorical with values 0..N-1"
+    )
+
+
+def accounts_of(arguments: argparse.Namespace) -> tuple[Account, ...]:
+    """The accounts of --keys, each with the headers; raises ConfigError for what cannot be sent."""
+    from wellhead.redteam.http import Account
+
+    tokens = [""]
+    if arguments.keys is not None:
+        try:
+            tokens = [line.strip() for line in arguments.keys.read_text(encoding="utf-8").splitlines() if line.strip()]
+        except (OSError, UnicodeDecodeError) as e:
+            raise ConfigError(f"expected keys in {arguments.keys}, got: {type(e).__name__}", "one token a line") from e
+    if not tokens or not 0 <= arguments.accounts <= len(tokens):
+        raise ConfigError(
+            f"expected {max(arguments.accounts, 1)} keys in {arguments.keys or '--keys'}, got {len(tokens)}"
+        )
+    tokens = tokens[: arguments.accounts or len(tokens)]
+    own = any("$KEY" in text for text in arguments.header)
+    made = []
+    for number, token in enumerate(tokens, 1):
+        headers = dict(_header(text, token) for text in arguments.header)
+        made.append(Account(f"key-{number}" if token else "anonymous", "" if own else token, headers))
+    return tuple(made)
+
+
+def _header(text: str, token: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not re.fullmatch(r"[A-Za-z0-9-]+", name.strip()):
+        raise ConfigError("expected --header 'NAME: VALUE', got another form", "such as --header 'X-API-Key: $API_KEY'")
+
+    def known(found: re.Match[str]) -> str:
+        if found[1] == "KEY" and token:
+            return token
+        if found[1] not in os.environ:
+            raise ConfigError(f"expected the environment variable {found[1]} for header {name}, got none", "set it")
+        return os.environ[found[1]]
+
+    return name.strip(), re.sub(r"\$(\w+)", known, value.strip())
+
+
+def open_target(arguments: argparse.Namespace) -> tuple[Oracle, Any]:
+    """What is asked, and what is known of it beforehand (`estimators.Opened`, or None over HTTP)."""
+    from wellhead.redteam.targets import is_url
+
+    if not arguments.target:
+        raise ConfigError("expected --target URL_OR_FILE, got none", "see wellhead attack --help")
+    if arguments.most_rows_per_call < 1 or not arguments.timeout > 0:
+        raise ConfigError("expected --most-rows-per-call of 1 or more and --timeout above 0")
+    if is_url(arguments.target):
+        return _http(arguments), None
+    if Path(arguments.target).suffix in (".npz", ".jsonl"):
+        from wellhead.redteam.recorded import open_recorded
+
+        return open_recorded(Path(arguments.target))
+    from wellhead.redteam.oracle import InProcess
+    from wellhead.redteam.targets import open_local
+
+    opened, name = open_local(arguments.target)
+    return InProcess(opened.model, name, rows_per_call=arguments.most_rows_per_call, owner=arguments.owner), opened
+
+
+def _http(arguments: argparse.Namespace) -> Oracle:
+    from urllib.parse import urlsplit
+
+    from wellhead.core.event import ModelSpec
+    from wellhead.plugins import find
+    from wellhead.redteam.http import Http, is_loopback
+
+    host = urlsplit(arguments.target).hostname or ""
+    if not is_loopback(host) and not (arguments.i_am_authorised and arguments.owner):
+        raise ConfigError(
+            f"expected a target on this host, got {host}",
+            "attack another host only with its owner's consent: --i-am-authorised --owner NAME",
+        )
+    protocol, facts = _protocol(arguments)
+    task = facts.get("task") if facts.get("task") in ("classifier", "regressor") else "classifier"
+    classes = facts.get("classes")
+    return Http(
+        arguments.target,
+        find("protocols", protocol)(),
+        ModelSpec(
+            name=arguments.model_name or str(facts.get("name") or next(iter(facts.get("models", ())), "model")),
+            task=str(task),
+            classes=tuple(map(str, classes)) if isinstance(classes, list) else (),
+        ),
+        accounts_of(arguments),
+        path=arguments.path,
+        rows_per_call=arguments.most_rows_per_call,
+        timeout_s=arguments.timeout,
+        authorised=arguments.i_am_authorised,
+        owner=arguments.owner,
+    )
+
+
+def _protocol(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
+    """The API family as named, or as recognised, and what the server told of the model."""
+    from wellhead.cli.init import ask
+
+    found = ask(arguments.target, arguments.model_name, min(arguments.timeout, 5.0))
+    name = arguments.protocol or found.protocol
+    if not name:
+        raise ConfigError(f"expected to recognise the protocol of {arguments.target}", "name it with --protocol")
+    return name, found.facts if found.protocol == name else {}
+
+
+def patience_of(arguments: argparse.Namespace) -> Patience:
+    """Pace and patience."""
+    from wellhead.redteam.patience import Pace, Patience
+
+    return Patience(give_up_after_s=arguments.patience, pace=Pace(rows_per_s=arguments.pace, jitter=arguments.jitter))
+
+
+def known_of(arguments: argparse.Namespace, opened: Any, table: Table | None) -> Known:
+    """What the attacker knows before it asks."""
+    import math
+
+    import numpy as np
+
+    from wellhead.redteam.known import Known
+
+    pool = table.inputs if table else (opened.pool if opened is not None and opened.pool is not None else None)
+    shape = _shape(arguments, opened, pool)
+    d = math.prod(shape) if shape else 0
+    numbers = None if pool is None or isinstance(pool, list) else np.asarray(pool).reshape(len(pool), -1)
+    if numbers is not None and shape and numbers.shape[1] != d:
+        raise ConfigError(f"expected inputs of {d} features as the target takes, got {numbers.shape[1]} in the pool")
+    return Known(
+        shape=shape,
+        low=_bounds(arguments.low, d, None if numbers is None else np.nanmin(numbers, axis=0)),
+        high=_bounds(arguments.high, d, None if numbers is None else np.nanmax(numbers, axis=0)),
+        arities=_arities(arguments.categories, d),
+        pool=np.zeros((0, *shape), np.float32) if pool is None else pool,
+        labels=table.labels if table else None,
+    )
+
+
+def _shape(arguments: argparse.Namespace, opened: Any, pool: Any) -> tuple[int, ...]:
+    if arguments.shape:
+        try:
+            return tuple(int(n) for n in arguments.shape.split(","))
+        except ValueError as e:
+            raise ConfigError(f"expected --shape such as 64 or 28,28, got {arguments.shape!r}") from e
+    if pool is not None:
+        return () if isinstance(pool, list) else tuple(pool.shape[1:])
+    return () if opened is None else tuple(opened.shape)
+
+
+def _bounds(text: str, d: int, pools: Any) -> Any:
+    import numpy as np
+
+    if not text:
+        return np.zeros(0) if pools is None else np.asarray(pools, np.float64)
+    try:
+        told = np.array([float(x) for x in text.split(",")])
+    except ValueError as e:
+        raise ConfigError(f"expected numbers for --low and --high, got {text!r}") from e
+    if told.size not in (1, d):
+        raise ConfigError(f"expected one bound, or one for each of {d} features, got {told.size}")
+    return np.broadcast_to(told, (d,)).copy()
+
+
+def _arities(text: str, d: int) -> Any:
+    import numpy as np
+
+    arities = np.zeros(d, np.int64)
+    for part in filter(None, text.split(",")):
+        found = re.fullmatch(r"(\d+):(\d+)", part.strip())
+        if found is None or int(found[1]) >= d:
+            raise ConfigError(f"expected --categories such as 0:3,5:2 below feature {d}, got {part!r}")
+        arities[int(found[1])] = int(found[2])
+    return arities

@@ -1,0 +1,152 @@
+"""One study's way to its target: one transcript, one budget, and the accounts that are left."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+
+from wellhead.core.arrays import Inputs, Scores
+from wellhead.core.event import Answer
+from wellhead.core.exposure import Exposure
+from wellhead.redteam.ask import AccountState, Asker
+from wellhead.redteam.attack import Attack
+from wellhead.redteam.budget import Budget, Spent
+from wellhead.redteam.oracle import Clock, Line, Oracle, Reply
+from wellhead.redteam.patience import PATIENT, Patience
+from wellhead.redteam.run import Round, run
+from wellhead.redteam.transcript import Transcript
+
+
+@dataclass
+class Desk:
+    """An Oracle too: the target as far as it may still be asked.
+
+    budget: of the whole study, earlier sessions included.  rows_per_call: learnt on the way.
+    logits: its scores are no distribution, though they are called one.
+    blocked: accounts that are asked no more, and why.
+    """
+
+    oracle: Oracle
+    budget: Budget
+    transcript: Transcript
+    patience: Patience = PATIENT
+    seed: int = 0
+    rows_per_call: int = 0
+    logits: bool = False
+    blocked: dict[str, str] = field(default_factory=dict)
+    accounts: dict[str, AccountState] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.rows_per_call = self.rows_per_call or self.oracle.rows_per_call
+
+    @property
+    def target(self) -> str:
+        """Names the model and its version."""
+        return self.oracle.target
+
+    @property
+    def owner(self) -> str:
+        """Who authorised the attack."""
+        return self.oracle.owner
+
+    @property
+    def timeout_s(self) -> float:
+        """Of one request."""
+        return self.oracle.timeout_s
+
+    @property
+    def concurrent(self) -> bool:
+        """Each line may run in its own thread."""
+        return self.oracle.concurrent
+
+    @property
+    def clock(self) -> Clock:
+        """The oracle's."""
+        return self.oracle.clock
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """Those of accounts that are not blocked."""
+        left = [line for line in self.oracle.lines if line.account not in self.blocked]
+        return tuple(_Logits(line) for line in left) if self.logits else tuple(left)
+
+    @property
+    def spent(self) -> Spent:
+        """By all sessions of the study so far."""
+        spent = self.transcript.spent
+        return msgspec.structs.replace(spent, money=self.budget.cost(spent.rows, spent.calls + spent.retries))
+
+    @property
+    def left(self) -> int:
+        """Rows that the budget still allows."""
+        return max(int(min(self.budget.rows, 1e12)) - self.transcript.spent.rows, 0)
+
+    def within(self, cap: float) -> Budget:
+        """The budget, ending once the whole study has spent `cap` rows."""
+        return msgspec.structs.replace(self.budget, rows=min(self.budget.rows, cap))
+
+    @contextmanager
+    def asker(self, cap: float = math.inf) -> Iterator[Asker]:
+        """To ask outside an attack, until the study has spent `cap` rows."""
+        rng = np.random.default_rng([self.seed, 1])
+        asker = Asker(self, self.within(cap), self.transcript, self.patience, rng)
+        try:
+            yield asker
+        finally:
+            asker.close()
+            self._note(asker.accounts)
+
+    def ask(self, inputs: Inputs, cap: float = math.inf) -> Answer:
+        """The answers; rows that got none are marked as in `attack.answered`."""
+        with self.asker(cap) as asker:
+            return asker.ask(inputs)
+
+    def ask_again(self, inputs: Inputs, number: int) -> Answer:
+        """The answers to inputs that were asked `number` times before, asked anew."""
+        with self.asker() as asker:
+            asker.repeats, asker.again = True, number
+            return asker.ask(inputs)
+
+    def run(self, attack: Attack, cap: float, seed: int) -> Iterator[Round]:
+        """The rounds of an attack that may ask until the study has spent `cap` rows."""
+        for row in run(attack, self, self.within(cap), self.transcript, self.patience, seed):
+            self._note(row.accounts)
+            yield row
+
+    def _note(self, accounts: dict[str, AccountState]) -> None:
+        self.accounts.update(accounts)
+        self.blocked.update({name: state.blocked for name, state in accounts.items() if state.blocked})
+
+
+def as_logits(answer: Answer | None) -> Answer | None:
+    """The answer, its scores called logits."""
+    if answer is None or answer.scores is None or answer.kind is not Exposure.PROBABILITIES:
+        return answer
+    return Answer(Exposure.LOGITS, answer.scores, answer.labels, answer.values)
+
+
+def are_logits(scores: Scores) -> bool:
+    """True where scores cannot be probabilities, whatever they are called."""
+    known = scores[~np.isnan(scores).any(axis=1)]
+    return bool(known.size) and bool((known < -1e-6).any() or (known > 1 + 1e-6).any())
+
+
+class _Logits:
+    """A line whose scores are no probabilities."""
+
+    def __init__(self, line: Line) -> None:
+        self.account = line.account
+        self._line = line
+
+    def send(self, inputs: Inputs, timeout_s: float) -> Reply:
+        reply = self._line.send(inputs, timeout_s)
+        reply.answer = as_logits(reply.answer)
+        return reply
+
+    def close(self) -> None:
+        self._line.close()

@@ -1,0 +1,134 @@
+"""What attacks that solve for a model share: float64 questions inside the box, answers as a function to solve."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TypeAlias
+
+import numpy as np
+
+from wellhead.core.arrays import Array, Inputs
+from wellhead.core.errors import Unsuited
+from wellhead.core.event import Answer
+from wellhead.core.exposure import Exposure
+from wellhead.redteam.attack import Clone, Extraction, answered, join, join_inputs, length, scored, take, take_inputs
+from wellhead.redteam.precision import Precision, precision_of
+
+_LEAST = 1e-290
+
+Told: TypeAlias = Generator[Inputs, Answer, Array]
+"""A stage of a conversation that ends with values (n, m)."""
+
+
+class Silence(Exception):  # noqa: N818  not an error: the conversation is over
+    """Nothing more is answered, or may be asked."""
+
+
+def linked(answer: Answer) -> Array:
+    """(n, m): the scores as a linear last layer made them; NaN where there are none, or where they are saturated.
+
+    Values and logits as they are; probabilities of k classes as k - 1 log-odds against class 0.
+    """
+    if answer.values is not None:
+        return answer.values[:, None]
+    if answer.scores is None or not answer.kind.has_scores:
+        return np.full((length(answer), 1), np.nan)
+    if answer.kind == Exposure.LOGITS:
+        return answer.scores
+    p = np.where(answer.scores > _LEAST, answer.scores, np.nan)
+    return np.asarray(np.log(p[:, 1:]) - np.log(p[:, :1]))
+
+
+def noise_of(answer: Answer) -> Array:
+    """(n,): how far `linked` may be off by float64 alone. A sigmoid's other class is told as 1 - p, to 1e-16 and not
+    to 16 digits.
+    """
+    if answer.kind != Exposure.PROBABILITIES or answer.scores is None or answer.scores.shape[1] != 2:
+        return np.zeros(length(answer))
+    return np.asarray(np.finfo(np.float64).eps / np.maximum(answer.scores.min(axis=1), _LEAST))
+
+
+class Notes:
+    """One conversation, in units of the box: each feature that is free to move runs from -1 to 1.
+
+    low, high: (d,) bounds; a feature whose bounds are equal stays where it is.  rows: the most to ask.
+    points, values, noise: (n, f), (n, m) and (n,) of each round.
+    """
+
+    def __init__(self, low: Array, high: Array, shape: tuple[int, ...], rows: int) -> None:
+        self.centre, self.half = (low + high) / 2.0, (high - low) / 2.0
+        self.free = np.flatnonzero(self.half > 0)
+        self._shape, self._rows = shape, rows
+        self._asked: list[Inputs] = []
+        self._told: list[Answer] = []
+        self.points: list[Array] = []
+        self.values: list[Array] = []
+        self.noise: list[Array] = []
+
+    @property
+    def left(self) -> int:
+        """Rows that may still be asked."""
+        return self._rows - sum(map(len, self.points))
+
+    def inputs(self, points: Array) -> Inputs:
+        """(n, ...) float64 of points (n, f)."""
+        flat = np.tile(self.centre, (len(points), 1))
+        flat[:, self.free] += points * self.half[self.free]
+        return flat.reshape(len(points), *self._shape)
+
+    def unit(self, inputs: Inputs) -> Array:
+        """(n, f) points of inputs."""
+        flat = np.asarray(inputs, np.float64).reshape(len(inputs), self.half.size)[:, self.free]
+        return np.asarray((flat - self.centre[self.free]) / self.half[self.free])
+
+    def ask(self, points: Array) -> Told:
+        """The values at points (n, f); raises Silence where nothing is answered or the rows do not suffice."""
+        if len(points) > self.left:
+            raise Silence
+        inputs = self.inputs(points)
+        answer = yield inputs
+        heard = answered(answer)
+        if not heard.any():
+            raise Silence
+        self._asked.append(take_inputs(inputs, heard))
+        self._told.append(take(answer, heard))
+        self.points.append(points)
+        self.values.append(linked(answer))
+        self.noise.append(noise_of(answer))
+        return self.values[-1]
+
+    @property
+    def last(self) -> Answer:
+        """What was told last, without rows that got no answer."""
+        return self._told[-1]
+
+    @property
+    def form(self) -> str:
+        """`value`, `logits` or `probabilities`."""
+        return "value" if self.last.values is not None else self.last.kind.name.lower()
+
+    def precision(self) -> Precision:
+        """Of all that was told; raises Unsuited where there are no scores."""
+        told = join(self._told)
+        if told.values is not None:
+            return precision_of(told.values)
+        rows = scored(told)
+        if told.scores is None or not rows.any():
+            raise Unsuited("needs all scores, the answers carry less")
+        return precision_of(told.scores[rows])
+
+    def heard(self) -> tuple[Array, Array, Array]:
+        """Points, values and noise of all rows whose values are known."""
+        points, values, noise = (np.concatenate(part) for part in (self.points, self.values, self.noise))
+        known = np.isfinite(values).all(axis=1)
+        return points[known], values[known], noise[known]
+
+    def outward(self, slope: Array, offset: Array) -> tuple[Array, Array]:
+        """(m, d), (m,): slopes and offsets on points, (m, f) and (m,), as slopes and offsets on inputs."""
+        full = np.zeros((len(slope), self.half.size))
+        full[:, self.free] = slope / self.half[self.free]
+        return full, offset - full @ self.centre
+
+    def extraction(self, clone: Clone | None, detail: str) -> Extraction:
+        """The result."""
+        return Extraction(inputs=join_inputs(self._asked), answer=join(self._told), clone=clone, detail=detail)

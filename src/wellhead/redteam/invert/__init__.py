@@ -1,0 +1,1 @@
+"""Inversion and attribute inference: what answers tell of the inputs that a model was trained on."""

@@ -1,0 +1,1 @@
+"""Attacks around an attack: how it asks, and what it makes of the answers."""

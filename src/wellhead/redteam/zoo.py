@@ -1,0 +1,272 @@
+"""A whole study: probe the target, run every attack that fits within one budget, and grade what they bring home."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+import msgspec
+import numpy as np
+
+from wellhead.core.arrays import Inputs, Labels
+from wellhead.redteam.attack import Attack, length, take
+from wellhead.redteam.budget import NOTHING, UNLIMITED, Budget, Spent
+from wellhead.redteam.catalogue import Absent, Entry, suited, zoo
+from wellhead.redteam.desk import Desk
+from wellhead.redteam.grade import Judges
+from wellhead.redteam.ground import SENTINELS, Ground, keep, prepare
+from wellhead.redteam.harness import BARE, Harness
+from wellhead.redteam.known import Known
+from wellhead.redteam.learner import fit_answers
+from wellhead.redteam.measure import fidelity
+from wellhead.redteam.oracle import Oracle
+from wellhead.redteam.outcome import Outcome, Prices, Study
+from wellhead.redteam.patience import PATIENT, Patience
+from wellhead.redteam.plan import Plan, Start, digest, load, save
+from wellhead.redteam.results import TOGETHER, Truth, brought, charged, drifted, idle, outcome_of
+from wellhead.redteam.tap import Heap
+from wellhead.redteam.transcript import Transcript
+
+_PARTS = ("numpy", "scipy", "scikit-learn", "msgspec", "wellhead")
+
+
+class Wish(msgspec.Struct, kw_only=True):
+    """What a study shall do.
+
+    attacks: by name; empty for all of these `rooms` that fit.  harness: worn by each extraction attack.
+    judges: held-out inputs, else a share of the pool is kept out; their true answers cost queries.
+    judge_labels: their true classes, for the target's accuracy.  most_judges: rows, at most.
+    truth: what only the owner knows.  directory: of the transcript and the plan, None to keep nothing.
+    """
+
+    attacks: tuple[str, ...] = ()
+    rooms: tuple[str, ...] = ("extract",)
+    budget: Budget = UNLIMITED
+    prices: Prices = Prices()
+    patience: Patience = PATIENT
+    harness: Harness = BARE
+    judges: Inputs | None = None
+    judge_labels: Labels | None = None
+    most_judges: int = 1000
+    truth: Truth = Truth()
+    directory: Path | None = None
+    seed: int = 0
+
+
+class Progress(msgspec.Struct, kw_only=True):
+    """How a study fares. number, attacks: which of how many.  rows: of this attack, of at most `cap`.
+
+    fidelity: of a quick clone so far, -1 where none.  eta_s: until the budget is used up at this pace, -1 unknown.
+    outcome: of the attack that just ended.  study: at the very end.
+    """
+
+    attack: str
+    number: int
+    attacks: int
+    rows: int
+    cap: int
+    spent: Spent
+    fidelity: float = -1.0
+    eta_s: float = -1.0
+    outcome: Outcome | None = None
+    study: Study | None = None
+
+
+def study(oracle: Oracle, known: Known, wish: Wish) -> Iterator[Progress]:
+    """Run it; the last row carries the Study. The budget is never overrun, and a resumed study asks nothing twice.
+
+    known: what the attacker brings: pool, bounds, shape, candidates; what is probed is filled in.
+    Raises ConfigError where there is nothing to ask or nothing was answered, and for arguments other than those of
+    the study that is resumed.
+    """
+    entries, absent = zoo(wish.attacks, wish.rooms)
+    folder = wish.directory
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    transcript = Transcript(None if folder is None else folder / "transcript.jsonl")
+    try:
+        names = [entry.name for entry in entries]
+        arguments = digest(known, oracle.target, names, wish.budget, wish.harness, wish.judges, wish.most_judges)
+        file = None if folder is None else folder / "plan.json"
+        plan = Plan(arguments=arguments, seed=wish.seed) if file is None else load(file, arguments, wish.seed)
+        desk = Desk(oracle, wish.budget, transcript, wish.patience, wish.seed)
+        yield from _Study(desk, wish, plan, file).go(known, entries, absent)
+    finally:
+        transcript.close()
+
+
+class _Study:
+    """One study under way."""
+
+    def __init__(self, desk: Desk, wish: Wish, plan: Plan, file: Path | None) -> None:
+        self.desk, self.wish, self.plan, self.file = desk, wish, plan, file
+        self.together = Heap()
+        self.outcomes: list[Outcome] = []
+        self.ground: Ground
+
+    def go(self, known: Known, entries: list[Entry], absent: list[Absent]) -> Iterator[Progress]:
+        wish, many = self.wish, len(entries)
+        yield self._progress("probe", 0, many)
+        kept = keep(known, wish.judges, wish.judge_labels, min(wish.budget.rows, 10 * wish.most_judges), wish.seed)
+        self.ground = prepare(self.desk, kept, self.plan, self._save)
+        if "membership" in wish.rooms and len(known.candidates):
+            self.ground.warnings += filter(None, [drifted(known.candidates, wish.truth.members, wish.seed)])
+        fitting = self._fitting(entries)
+        for number, entry in enumerate(fitting, 1):
+            yield from self._attack(entry, number, len(fitting))
+        self.outcomes += [idle(a.name, "unsupported", a.reason) for a in absent]
+        if self.together.rows:
+            yield self._progress(TOGETHER, many, many)
+            self.outcomes.append(self._union())
+        last = self._progress(TOGETHER, many, many)
+        last.study = self._study()
+        yield last
+
+    def _fitting(self, entries: list[Entry]) -> list[Entry]:
+        """Those that fit if they had the whole budget: the others shall not be given a share."""
+        known, fitting = msgspec.structs.replace(self.ground.known, rows=self.desk.left), []
+        for entry in entries:
+            attack = suited(entry, known, self._harness(entry), ())
+            if isinstance(attack, str) and self.plan.start(entry.name) is None:
+                self.outcomes.append(idle(entry.name, "unsupported", attack, entry))
+            else:
+                fitting.append(entry)
+        return fitting
+
+    def _harness(self, entry: Entry) -> Harness:
+        return self.wish.harness if entry.room == "extract" else BARE
+
+    def _attack(self, entry: Entry, number: int, many: int) -> Iterator[Progress]:
+        rows, cap = self._share(entry, many - number + 1)
+        known = msgspec.structs.replace(self.ground.known, rows=rows)
+        heap = Heap()
+        attack = suited(entry, known, self._harness(entry), (self.together, heap) if entry.room == "extract" else ())
+        if isinstance(attack, str):
+            self.outcomes.append(idle(entry.name, "unsupported", attack, entry))
+        elif not self.desk.lines:
+            self.outcomes.append(idle(entry.name, "blocked", "every account is blocked", entry))
+        elif rows <= 0:
+            self.outcomes.append(idle(entry.name, "not run", "the budget was used up before", entry))
+        else:
+            self._begin(entry, rows)
+            yield from self._converse(entry, attack, heap, (number, many, rows, cap))
+            self.ground.look_again(self.desk, entry.name)
+        ended = self._progress(entry.name, number, many)
+        ended.outcome = self.outcomes[-1]
+        yield ended
+
+    def _converse(
+        self, entry: Entry, attack: Attack, heap: Heap, place: tuple[int, int, int, int]
+    ) -> Iterator[Progress]:
+        """Run one attack and append its outcome. place: number, how many, rows, cap."""
+        number, many, rows, cap = place
+        before, last, asked = self.desk.spent, None, 0
+        quick = _Quick(self.ground.judges)
+        try:
+            for last in self.desk.run(attack, cap, _seed(self.wish.seed, entry.name)):
+                asked += last.asked if last.state == "asking" else 0
+                now = self._progress(entry.name, number, many)
+                now.rows, now.cap, now.fidelity = asked, rows, quick.look(heap)
+                yield now
+            if last is not None:
+                ended = outcome_of(entry, last, self.ground, self.wish.truth, self.wish.seed)
+                self.outcomes.append(charged(ended, asked, before, self.desk.spent))
+        except Exception as e:  # one attack's fault must not cost the answers of all others
+            failed = idle(entry.name, "failed", f"{type(e).__name__}: {e}", entry)
+            self.outcomes.append(charged(failed, asked, before, self.desk.spent))
+
+    def _share(self, entry: Entry, left: int) -> tuple[int, int]:
+        """Rows that an attack may ask, and what the study may have spent when it ends."""
+        begun = self.plan.start(entry.name)
+        if begun is None:
+            # Every membership attack asks the same candidates, and only the first one pays for them.
+            candidates = len(self.ground.known.candidates) if "membership" in self.wish.rooms else 0
+            held = candidates if entry.room == "extract" else 0
+            free = max(self.desk.left - SENTINELS * left - held, 0)
+            rows = free // 2 if entry.exact and left > 1 else free // left
+            rows += candidates if entry.room == "membership" else 0
+            return rows, self.desk.spent.rows + rows
+        return begun.rows, begun.spent + begun.rows
+
+    def _begin(self, entry: Entry, rows: int) -> None:
+        if self.plan.start(entry.name) is None:
+            self.plan.starts.append(Start(attack=entry.name, spent=self.desk.spent.rows, rows=rows))
+            self._save()
+
+    def _save(self) -> None:
+        if self.file is not None:
+            save(self.file, self.plan)
+
+    def _union(self) -> Outcome:
+        """What a thief holds in the end."""
+        found = brought(self.together.extraction, self.ground, self.wish.truth, self.wish.seed)
+        outcome = idle(TOGETHER, "ok" if found.get("marks") else "failed", "")
+        whole = msgspec.structs.replace(outcome, digest=self.desk.transcript.digest, **found)
+        return charged(whole, self.together.rows, NOTHING, self.desk.spent)
+
+    def _progress(self, attack: str, number: int, many: int) -> Progress:
+        spent, limited = self.desk.spent, self.desk.budget.rows < 1e12
+        eta_s = spent.seconds * self.desk.left / spent.rows if spent.rows and limited else -1.0
+        return Progress(attack=attack, number=number, attacks=many, rows=0, cap=0, spent=spent, eta_s=eta_s)
+
+    def _study(self) -> Study:
+        desk, ground, spent = self.desk, self.ground, self.desk.spent
+        top1 = ground.judges.truth.top1
+        blocked = [f"account {account} was blocked: {why}" for account, why in desk.blocked.items()]
+        return Study(
+            target=desk.target,
+            owner=desk.owner,
+            time_us=round(desk.clock.now_s() * 1e6),
+            seed=self.wish.seed,
+            task=ground.known.task,
+            classes=ground.probed.classes,
+            judges=length(ground.judges.truth),
+            chance=0.0 if top1 is None else float(np.unique(top1, return_counts=True)[1].max() / top1.size),
+            accuracy=ground.accuracy,
+            budget_rows=self.wish.budget.rows,
+            spent_rows=spent.rows,
+            spent_calls=spent.calls,
+            spent_retries=spent.retries,
+            spent_seconds=spent.seconds,
+            probed=ground.probed,
+            prices=msgspec.structs.replace(self.wish.prices, rows_per_call=max(ground.probed.most_rows, 1)),
+            outcomes=tuple(self.outcomes),
+            warnings=(*ground.warnings, *blocked),
+            versions=_versions(),
+            digest=desk.transcript.digest,
+        )
+
+
+class _Quick:
+    """A rough reading of the clone so far, each time the answers have doubled."""
+
+    def __init__(self, judges: Judges) -> None:
+        self._judges, self._next, self._last = judges, 50, -1.0
+
+    def look(self, heap: Heap) -> float:
+        """Fidelity of a linear clone on some judges, -1 before there is one."""
+        wide = self._judges.truth.scores is not None and self._judges.truth.scores.shape[1] > 50
+        if heap.rows >= self._next and not wide:
+            self._next = 2 * heap.rows
+            got, some = heap.extraction, np.arange(min(length(self._judges.truth), 300))
+            clone = fit_answers(got.inputs, got.answer, "logistic", 0)
+            self._last = fidelity(clone, self._judges.held[: some.size], take(self._judges.truth, some)).value
+        return self._last
+
+
+def _seed(seed: int, name: str) -> int:
+    """A seed of its own for each attack, whichever others are run."""
+    return int.from_bytes(hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=4).digest(), "big")
+
+
+def _versions() -> dict[str, str]:
+    """Of what the figures depend on."""
+    found = {"python": platform.python_version()}
+    for name in _PARTS:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
