@@ -1,9 +1,10 @@
-"""Write docs/configuration.md and docs/commands.md from the code: `python docs/generate.py`, or `--check` them."""
+"""Write the reference pages of docs/ from the code: `python docs/generate.py`, or `--check` them."""
 
 from __future__ import annotations
 
 import argparse
 import inspect
+import re
 import sys
 import types
 import typing
@@ -137,12 +138,67 @@ def figures() -> str:
     return "\n".join(lines) + "\n"
 
 
+ROOMS = {
+    "extract": "Extraction: a copy of the model",
+    "membership": "Membership: who was in the training set",
+    "invert": "Inversion: what the classes look like",
+}
+
+
+TOLD = (
+    r"\bcosts?\b.*\b(quer|question)",
+    r"(\babout|\bone|`|\bat most|\btakes) .*\bquer(y|ies)\b",
+    r"\basks every\b",
+    r"\bmay be asked\b",
+)
+"""How a sentence on cost reads, the surest first."""
+
+
+def cost_of(kind: type) -> str:
+    """The sentence of an attack's docstring, or of its base's, that says how many queries it takes; empty for none."""
+    texts = (" ".join(inspect.cleandoc(base.__doc__ or "").split()) for base in kind.__mro__)
+    sentences = [s for text in texts for s in re.split(r"(?<=[.;]) +", text)]
+    told = (s for pattern in TOLD for s in sentences if re.search(pattern, s, re.IGNORECASE))
+    found = next(told, "").rstrip(".;")
+    return found[:1].upper() + found[1:]
+
+
+def attacks() -> str:
+    """docs/attacks.md: every attack of the zoo, as its own code tells it."""
+    from wellhead.redteam.catalogue import zoo
+
+    entries, absent = zoo()
+    lines = [
+        "# Attacks",
+        "",
+        "This page is generated from the attacks themselves. How to use them: [the red team](red-team.md).",
+    ]
+    for room, title in ROOMS.items():
+        lines += ["", f"## {title}", "", "| attack | needs | queries | paper | ATLAS |", "|---|---|---|---|---|"]
+        for e in entries:
+            if e.room == room:
+                told = (
+                    f"`{e.name}`",
+                    e.needs.replace("_", " "),
+                    cost_of(e.kind),
+                    e.kind.paper,
+                    ", ".join(e.kind.atlas),
+                )
+                lines.append(f"| {' | '.join(cell.replace('|', '&#124;') for cell in told)} |")
+    return "\n".join([*lines, *(f"\n`{a.name}`: {a.reason}" for a in absent)]) + "\n"
+
+
 def main() -> int:
     """Write the pages, or say which is stale."""
     import os
 
     os.environ["COLUMNS"] = "100"
-    pages = {"configuration.md": configuration(), "commands.md": commands(), "figures.md": figures()}
+    pages = {
+        "configuration.md": configuration(),
+        "commands.md": commands(),
+        "figures.md": figures(),
+        "attacks.md": attacks(),
+    }
     stale = [name for name, text in pages.items() if not (HERE / name).exists() or (HERE / name).read_text() != text]
     if "--check" in sys.argv:
         print("\n".join(f"docs/{name} is stale: run `python docs/generate.py`" for name in stale), end="")

@@ -25,7 +25,7 @@ from wellhead.testing.attacks import check_attack
 class Midpoints(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Ask inputs halfway between two of the pool: a small pool becomes as many questions as one wants.
 
-    pool: (n, ...) float32, two rows or more.  It costs `rows` queries in one call of the generator.
+    pool: (n, ...) float32, two rows or more.  It costs `rows` queries in one round.
     Needs labels.  After Zhang et al., mixup, ICLR 2018, arXiv 1710.09412.
     """
 

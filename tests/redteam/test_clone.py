@@ -23,6 +23,8 @@ X = np.array([[0.25, 0.75], [0.5, 0.5]], np.float32)
 def test_pixels_keep_their_proportions_and_other_features_are_standardised():
     pixels = np.array([[0.0, 0, 250], [0, 1, 0], [0, 200, 128]])
     assert np.allclose(Scale.fit(pixels).prepare(pixels), pixels / 250)
+    centred = Scale.fit(pixels, centred=True).prepare(pixels)
+    assert np.allclose(centred.mean(axis=0), 0) and np.allclose(np.ptp(centred, axis=0), np.ptp(pixels, axis=0) / 125)
     mixed = np.array([[1.0, 1e6, 3], [2.0, 3e6, 3], [3.0, 2e6, 3]])
     scaled = Scale.fit(mixed).prepare(mixed)
     assert np.allclose(scaled.mean(axis=0), 0) and np.allclose(scaled.std(axis=0), [1, 1, 0])

@@ -47,13 +47,18 @@ class Scale(NamedTuple):
     divisor: Array
 
     @classmethod
-    def fit(cls, x: Array) -> Scale:
-        """The scale of (n, f) inputs; raises ConfigError where there are none."""
+    def fit(cls, x: Array, centred: bool = False) -> Scale:
+        """The scale of (n, f) inputs; raises ConfigError where there are none.
+
+        centred: features of like ranges are shifted to mean 0 and into [-1, 1] or twice that, not into [0, 1].
+        """
         if not len(x):
             raise ConfigError(NOTHING_TOLD)
         ranges = np.ptp(x, axis=0)
         widest = ranges.max(initial=0.0)
         if widest == 0 or np.quantile(ranges[ranges > 0], 0.25, method="lower") > widest / 20:
+            if centred:
+                return cls(x.mean(axis=0), np.asarray(widest / 2 or 1.0))
             return cls(np.asarray(x.min(initial=np.inf)), np.asarray(widest or 1.0))
         deviation = x.std(axis=0)
         return cls(x.mean(axis=0), np.where(deviation > 0, deviation, 1.0))

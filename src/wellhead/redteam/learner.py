@@ -6,6 +6,7 @@ scikit-learn is imported when a learner is first used.
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,9 +30,11 @@ from wellhead.redteam.clone import (
     matrix,
     softmax,
 )
+from wellhead.redteam.network import Networks, Recipe, train
 
 _REPLICAS_FLOOR = 0.005
 _ROW_VISITS = 400_000
+_STRENGTH = 10.0
 
 
 @contextmanager
@@ -62,13 +65,22 @@ def _replicas(targets: Array) -> _Replicas:
 
 def _classes(inputs: Inputs, targets: Array, estimator: Any, prepare: Callable[[Inputs], Array]) -> Classes | Constant:
     """Fit a classifier to labels or, through replicas, to probabilities."""
-    classes = int(targets.max()) + 1 if targets.ndim == 1 else targets.shape[1]
+    if only := _only(targets):
+        return only
     seen = _replicas(targets)
-    if np.unique(seen.labels).size < 2:
-        return Constant(float(seen.labels[0]), classes)
     with _unconverged():
         estimator.fit(prepare(inputs)[seen.rows], seen.labels, sample_weight=seen.weights)
-    return Classes(estimator, prepare, classes)
+    return Classes(estimator, prepare, _width(targets))
+
+
+def _width(targets: Array) -> int:
+    return int(targets.max()) + 1 if targets.ndim == 1 else int(targets.shape[1])
+
+
+def _only(targets: Array) -> Constant | None:
+    """The clone of a model that only ever named one class, None if it named more."""
+    likely = np.unique(_replicas(targets).labels)
+    return Constant(float(likely[0]), _width(targets)) if likely.size < 2 else None
 
 
 def _shares(inputs: Inputs, targets: Array, estimator: Any, prepare: Callable[[Inputs], Array]) -> Shares:
@@ -93,15 +105,13 @@ def _are_values(targets: Array) -> bool:
     return targets.ndim == 1 and np.issubdtype(targets.dtype, np.floating)
 
 
-def mlp(inputs: Inputs, targets: Array, seed: int) -> Any:
-    """A network of one hidden layer; probabilities are learnt through weighted replicas."""
-    neural, prepare = load_sklearn("neural_network"), Scale.fit(matrix(inputs)).prepare
-    settings = {"hidden_layer_sizes": (128,), "max_iter": 200, "random_state": seed}
-    if _are_values(targets):
-        return _numbers(inputs, targets, neural.MLPRegressor(**settings), prepare)
-    # Replicas multiply the rows of an epoch, not what there is to learn.
-    settings["max_iter"] = int(np.clip(_ROW_VISITS / _replicas(targets).rows.size, 20, 200))
-    return _classes(inputs, targets, neural.MLPClassifier(**settings), prepare)
+def mlp(inputs: Inputs, targets: Array, seed: int) -> Networks | Constant:
+    """A network of one hidden layer; probabilities are learnt as they are."""
+    if not _are_values(targets) and (only := _only(targets)):
+        return only
+    epochs = int(np.clip(_ROW_VISITS / len(targets), 20, 200))
+    recipe = Recipe(hidden=(128,), epochs=epochs, batch=64, centred=True)
+    return train(inputs, targets, recipe, np.random.default_rng(seed))
 
 
 def random_forest(inputs: Inputs, targets: Array, seed: int) -> Any:
@@ -135,11 +145,37 @@ def gradient_boosting(inputs: Inputs, targets: Array, seed: int) -> Any:
 
 
 def logistic(inputs: Inputs, targets: Array, seed: int) -> Any:
-    """Multinomial logistic regression, ridge regression for values; probabilities through weighted replicas."""
-    linear, prepare = load_sklearn("linear_model"), Scale.fit(matrix(inputs)).prepare
+    """Multinomial logistic regression, ridge regression for values; probabilities are learnt as they are."""
+    linear, scale = load_sklearn("linear_model"), Scale.fit(matrix(inputs))
     if _are_values(targets):
-        return _numbers(inputs, targets, linear.Ridge(alpha=1e-3), prepare)
-    return _classes(inputs, targets, linear.LogisticRegression(C=10.0, max_iter=300, random_state=seed), prepare)
+        return _numbers(inputs, targets, linear.Ridge(alpha=1e-3), scale.prepare)
+    if targets.ndim == 2:
+        return _only(targets) or _softmax_regression(scale, scale.prepare(inputs), targets)
+    return _classes(
+        inputs, targets, linear.LogisticRegression(C=_STRENGTH, max_iter=300, random_state=seed), scale.prepare
+    )
+
+
+def _softmax_regression(scale: Scale, x: Array, targets: Array) -> Networks:
+    """The least mean cross-entropy to probabilities plus |weights|^2 / 20 n, by L-BFGS."""
+    x = np.hstack([x, np.ones((len(x), 1))])
+    shape = (x.shape[1], targets.shape[1])
+
+    def loss(flat: Array) -> tuple[float, Array]:
+        weights = flat.reshape(shape)
+        logits = x @ weights
+        logits -= logits.max(axis=1, keepdims=True)
+        powers = np.exp(logits)
+        totals = powers.sum(axis=1, keepdims=True)
+        surprise = float((np.log(totals) * targets.sum(axis=1, keepdims=True)).sum() - (targets * logits).sum())
+        slope = x.T @ (powers / totals * targets.sum(axis=1, keepdims=True) - targets)
+        slope[:-1] += weights[:-1] / _STRENGTH
+        return (surprise + float((weights[:-1] ** 2).sum()) / 2 / _STRENGTH) / len(x), slope.reshape(-1) / len(x)
+
+    minimise = importlib.import_module("scipy.optimize").minimize
+    found = minimise(loss, np.zeros(x.shape[1] * shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 300})
+    weights = found.x.reshape(1, *shape)
+    return Networks((weights[:, :-1],), (weights[:, -1:],), scale.shift, scale.divisor, "classifier")
 
 
 Learner: TypeAlias = Callable[[Inputs, Array, int], Any]

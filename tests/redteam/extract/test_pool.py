@@ -5,6 +5,7 @@ from wellhead.core.errors import ConfigError
 from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
 from wellhead.redteam.attack import answered
+from wellhead.redteam.extract.choose import PICKS
 from wellhead.redteam.extract.pool import Pool
 from wellhead.redteam.learner import logistic
 from wellhead.redteam.measure import best_clone, fidelity
@@ -33,7 +34,7 @@ def talk(attack, reply):
         return asked, stop.value
 
 
-@pytest.mark.parametrize("pick", ["random", "uncertainty"])
+@pytest.mark.parametrize("pick", PICKS)
 def test_every_input_is_asked_once_in_rounds_of_the_given_size(pick):
     attack = Pool(inputs=POOL, rows=250, per_round=100, pick=pick)
     asked, result = talk(attack, lambda x: as_answer(model(x)))
@@ -41,9 +42,20 @@ def test_every_input_is_asked_once_in_rounds_of_the_given_size(pick):
     assert len(np.unique(np.concatenate(asked), axis=0)) == 250 and np.array_equal(np.concatenate(asked), result.inputs)
 
 
-def test_a_pool_smaller_than_the_rows_is_asked_to_the_end():
-    asked, result = talk(Pool(inputs=POOL[:70], rows=500, per_round=50), lambda x: as_answer(model(x)))
+def test_a_pool_smaller_than_the_rows_ends_early_where_it_may_not_be_topped_up():
+    attack = Pool(inputs=POOL[:70], rows=500, per_round=50, top_up=False)
+    asked, result = talk(attack, lambda x: as_answer(model(x)))
     assert sum(map(len, asked)) == 70 == len(result.inputs) and "70 of 500" in result.detail
+
+
+def test_a_pool_smaller_than_the_rows_is_topped_up_after_its_own_inputs_and_that_is_better_than_stopping():
+    truth, found = as_answer(model(POOL[1000:])), {}
+    for top_up in (False, True):
+        attack = Pool(inputs=POOL[:60], rows=300, per_round=60, top_up=top_up)
+        asked, result = talk(attack, lambda x: as_answer(model(x)))
+        assert {row.tobytes() for row in asked[0]} == {row.tobytes() for row in POOL[:60]}
+        found[top_up] = best_clone(result.inputs, result.answer, POOL[1000:], truth, 0, {"logistic": logistic}).fidelity
+    assert "240 mixed" in result.detail and found[True].value > found[False].value > 0.8
 
 
 def test_unanswered_rows_are_drawn_again_later():

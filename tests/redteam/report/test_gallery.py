@@ -42,7 +42,12 @@ def test_bars_are_as_high_as_their_values():
 
 def test_a_cell_tells_similarity_and_confidence_only_where_known():
     known = cell(likenesses()[3])
-    assert known.name == "3" and known.beside.startswith("data:image/png") and "confidence 0.990" in known.words
+    assert (
+        known.name == "3"
+        and known.beside.startswith("data:image/png")
+        and not known.bars
+        and "confidence 0.990" in known.words
+    )
     bare = cell(Likeness(name="a", shape=(2,), pixels=(0.3, 0.3)))
-    assert (bare.beside, bare.words) == ("", "") and bare.picture
+    assert (bare.beside, bare.words) == ("", "") and bare.picture and bare.bars
     assert cell(Likeness(name="a", shape=(0,), pixels=())).picture == ""

@@ -12,8 +12,13 @@ def test_escaped_text_is_one_line_without_live_marks(text):
     bare = line.replace("&lt;", "").replace("&gt;", "").replace("&amp;", "")
     assert "<" not in bare and line == " ".join(line.split())
     for i, c in enumerate(bare):
-        if c in "|`*_[]$#!~:":
+        if c in "|`*_[]$#~@":
             assert i and bare[i - 1] == "\\"
+
+
+def test_addresses_do_not_become_links():
+    assert escape("HTTP://a.example, www.a.example, @team") == "HTTP\\://a.example, www\\.a.example, \\@team"
+    assert escape("at 3:00 (95 % of it)") == "at 3:00 (95 % of it)"
 
 
 def test_every_row_of_a_table_has_its_columns():

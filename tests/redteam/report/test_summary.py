@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from studies import STUDIES, defended, exact, failed, hostile, leak, leaky, marks, outcome, stolen
 
 from wellhead.redteam.outcome import Exact, Study
-from wellhead.redteam.report.summary import at_chance, finite, is_baseline, summarise
+from wellhead.redteam.report.summary import about_nothing, at_chance, finite, is_baseline, summarise
 
 
 def test_the_best_clone_is_the_most_faithful_and_then_the_cheapest():
@@ -37,6 +37,12 @@ def test_guessing_is_told_from_a_leak():
     assert at_chance(leak(0.0, 500, 500)) and not at_chance(leak(1.0, 500, 500))
     assert summarise(leaky()).leak[0].attack == "lira_online"
     assert summarise(failed()).leak is None
+
+
+def test_a_leak_too_slight_to_matter_is_about_nothing_but_not_guessing():
+    slight = msgspec.structs.replace(leak(0.0), auc_interval=(0.503, 0.52), tpr1=0.013, tpr1_interval=(0.011, 0.015))
+    assert about_nothing(slight) and not at_chance(slight)
+    assert not about_nothing(msgspec.structs.replace(slight, tpr1_interval=(0.02, 0.03)))
 
 
 def test_what_ran_and_what_did_not_is_everything():

@@ -14,7 +14,7 @@ replace = msgspec.structs.replace
         (stolen, "1,600 queries buy a 95 % copy of this model"),
         (exact, "65 queries recover this model itself"),
         (defended, "800 queries bought a 77.6 % copy of this model"),
-        (leaky, "The answers tell something of who was in the training set"),
+        (leaky, "29.1 % of the training rows can be recognised by the model's answers"),
         (failed, "Nothing was measured"),
         (regressor, "1,600 queries buy a copy of this model with R² 0.9"),
     ],
@@ -56,6 +56,9 @@ def test_a_clone_no_better_than_guessing_is_not_priced():
 
 def test_leaks_are_told_by_what_the_sample_carries():
     assert "about nothing" in leak_sentence(leak(0.0), "loss")
+    slight = msgspec.structs.replace(leak(0.0), auc_interval=(0.503, 0.52), tpr1=0.013, tpr1_interval=(0.011, 0.015))
+    assert "about nothing: loss, the best, has" in leak_sentence(slight, "loss")
+    assert "hardly above guessing" in leak_sentence(slight, "loss")
     assert "too few to say" in leak_sentence(leak(2.0, 90, 90), "loss")
     assert "accusing 1 % of strangers" in leak_sentence(leak(2.0), "loss")
 

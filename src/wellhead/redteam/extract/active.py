@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-
 from wellhead.redteam.extract.pool import Pool
 
 _ACTIVETHIEF = "Pal et al., ActiveThief, AAAI 2020, arXiv 1905.09165"
 
 
 class Random(Pool, frozen=True, kw_only=True, eq=False):
-    """At random: what every other choice has to beat. Costs as many queries as it is given."""
+    """At random: what every other choice has to beat.
+
+    Costs as many queries as it is given.
+    """
 
     name: ClassVar[str] = "random"
 
 
 class Uncertainty(Pool, frozen=True, kw_only=True, eq=False):
-    """Where the clone's best class is least likely. Costs as many queries as it is given."""
+    """Where the clone's best class is least likely.
+
+    Costs as many queries as it is given.
+    """
 
     name: ClassVar[str] = "uncertainty"
     paper: ClassVar[str] = "Lewis and Gale, A Sequential Algorithm for Training Text Classifiers, SIGIR 1994"
@@ -25,7 +30,10 @@ class Uncertainty(Pool, frozen=True, kw_only=True, eq=False):
 
 
 class Margin(Pool, frozen=True, kw_only=True, eq=False):
-    """Where the clone's two best classes are nearest to each other. Costs as many queries as it is given."""
+    """Where the clone's two best classes are nearest to each other.
+
+    Costs as many queries as it is given.
+    """
 
     name: ClassVar[str] = "margin"
     paper: ClassVar[str] = "Scheffer et al., Active Hidden Markov Models, IDA 2001; " + _ACTIVETHIEF
@@ -33,7 +41,10 @@ class Margin(Pool, frozen=True, kw_only=True, eq=False):
 
 
 class Entropy(Pool, frozen=True, kw_only=True, eq=False):
-    """Where the clone's probabilities have the largest entropy (ActiveThief, section 4). Costs as many queries as it is given."""
+    """Where the clone's probabilities have the largest entropy (ActiveThief, section 4).
+
+    Costs as many queries as it is given.
+    """
 
     name: ClassVar[str] = "entropy"
     paper: ClassVar[str] = _ACTIVETHIEF
@@ -41,7 +52,10 @@ class Entropy(Pool, frozen=True, kw_only=True, eq=False):
 
 
 class Committee(Pool, frozen=True, kw_only=True, eq=False):
-    """Where three clones, each of a bootstrap of the answers, disagree most. Costs as many queries as it is given."""
+    """Where three clones, each of a bootstrap of the answers, disagree most.
+
+    Costs as many queries as it is given.
+    """
 
     name: ClassVar[str] = "committee"
     paper: ClassVar[str] = "Seung et al., Query by Committee, COLT 1992; McCallum and Nigam, ICML 1998"
@@ -49,7 +63,10 @@ class Committee(Pool, frozen=True, kw_only=True, eq=False):
 
 
 class KCenter(Pool, frozen=True, kw_only=True, eq=False):
-    """Farthest from all that was asked, in the clone's probabilities (ActiveThief, section 4). Costs as many queries as it is given."""
+    """Farthest from all that was asked, in the clone's probabilities (ActiveThief, section 4).
+
+    Costs as many queries as it is given.
+    """
 
     name: ClassVar[str] = "k_center"
     paper: ClassVar[str] = "Sener and Savarese, Core-Set, ICLR 2018, arXiv 1708.00489; " + _ACTIVETHIEF
@@ -57,7 +74,10 @@ class KCenter(Pool, frozen=True, kw_only=True, eq=False):
 
 
 class Combined(Pool, frozen=True, kw_only=True, eq=False):
-    """K-center among the smallest margins: uncertain inputs that are not all alike. Costs as many queries as it is given."""
+    """K-center among the smallest margins: uncertain inputs that are not all alike.
+
+    Costs as many queries as it is given.
+    """
 
     name: ClassVar[str] = "combined"
     paper: ClassVar[str] = _ACTIVETHIEF

@@ -12,7 +12,7 @@ _CELLS = 20_000_000
 
 
 class Boxes(NamedTuple):
-    """m boxes over d features. low, high: (m, d), closed; a category's are its set's smallest and largest.
+    """m boxes over d features. low, high: (m, d), closed; infinite for categories.
 
     allowed: (m, d, a) bool, the categories in each set; all True for numbers.
     """
@@ -25,6 +25,38 @@ class Boxes(NamedTuple):
         """The boxes of these rows."""
         return Boxes(self.low[rows], self.high[rows], self.allowed[rows])
 
+    @property
+    def possible(self) -> bool:
+        """Whether no set of categories is empty."""
+        return bool(self.allowed.any(axis=2).all())
+
+    def below(self, feature: int, value: float) -> Boxes:
+        """The parts at or below a value."""
+        return self._replace(high=_put(self.high, feature, value))
+
+    def above(self, feature: int, value: float) -> Boxes:
+        """The parts at or above a value."""
+        return self._replace(low=_put(self.low, feature, value))
+
+    def without(self, feature: int, category: int) -> Boxes:
+        """The parts whose category is another."""
+        values = np.arange(self.allowed.shape[2]) != category
+        return self._replace(allowed=_put(self.allowed, feature, self.allowed[:, feature] & values))
+
+    def only(self, feature: int, category: int) -> Boxes:
+        """The parts of one category."""
+        return self.among(feature, np.array([category]))
+
+    def among(self, feature: int, categories: Array) -> Boxes:
+        """The parts of these categories."""
+        values = np.isin(np.arange(self.allowed.shape[2]), categories)
+        return self._replace(allowed=_put(self.allowed, feature, self.allowed[:, feature] & values))
+
+    def only_where(self, mask: Array) -> Boxes:
+        """The boxes, every other feature's set cut to its first category. mask: (m, d)."""
+        first = np.arange(self.allowed.shape[2]) == self.allowed.argmax(axis=2)[:, :, None]
+        return self._replace(allowed=self.allowed & (first | mask[:, :, None]))
+
     def within(self, others: Boxes) -> Array:
         """(m, k) bool: which of k other boxes hold each of these."""
         parts = max(1, _CELLS // max(others.allowed.size, 1))
@@ -32,9 +64,16 @@ class Boxes(NamedTuple):
         return np.concatenate([block._within(others) for block in blocks] or [np.zeros((0, len(others.low)), bool)])
 
     def _within(self, others: Boxes) -> Array:
-        inside = (self.low[:, None] >= others.low) & (self.high[:, None] <= others.high)
-        subset = (~self.allowed[:, None] | others.allowed).all(axis=(2, 3))
-        return np.asarray(inside.all(axis=2) & subset)
+        inside = ((self.low[:, None] >= others.low) & (self.high[:, None] <= others.high)).all(axis=2)
+        if self.allowed.shape[2] > 1:
+            inside &= (~self.allowed[:, None] | others.allowed).all(axis=(2, 3))
+        return np.asarray(inside)
+
+
+def _put(array: Array, feature: int, value: Array | float) -> Array:
+    changed = array.copy()
+    changed[:, feature] = value
+    return changed
 
 
 class Domain(NamedTuple):
@@ -57,12 +96,18 @@ class Domain(NamedTuple):
         """The one box that is everything."""
         values = np.arange(max(int(self.arities.max(initial=0)), 1))
         allowed = (values < self.arities[:, None]) | self.numbers[:, None]
-        high = np.where(self.numbers, self.high, self.arities - 1.0)
-        return Boxes(np.where(self.numbers, self.low, 0.0)[None], high[None], allowed[None])
+        low, high = np.where(self.numbers, self.low, -np.inf), np.where(self.numbers, self.high, np.inf)
+        return Boxes(low[None], high[None], allowed[None])
+
+    def points(self, points: Array) -> Boxes:
+        """Each point as a box."""
+        values = np.arange(max(int(self.arities.max(initial=0)), 1))
+        return Boxes(points, points, (points[:, :, None] == values) | self.numbers[:, None])
 
     def scatter(self, boxes: Boxes, rng: np.random.Generator) -> Array:
         """(m, d): one random point in each box."""
-        inside = boxes.low + rng.random(boxes.low.shape) * (boxes.high - boxes.low)
+        low, high = (np.where(self.numbers, bound, 0.0) for bound in (boxes.low, boxes.high))
+        inside = low + rng.random(low.shape) * (high - low)
         keys = np.where(boxes.allowed, rng.random(boxes.allowed.shape), -1.0)
         return np.where(self.numbers, inside, keys.argmax(axis=2))
 
@@ -88,3 +133,23 @@ class Domain(NamedTuple):
             needed = np.maximum(sizes.max(axis=1), 2) > number
             found.append(np.where(needed[:, None], points, np.nan))
         return found
+
+
+class Trusted(NamedTuple):
+    """Boxes that are thought to be answered alike throughout. domain: theirs.  ids: (m,) of the answers."""
+
+    domain: Domain
+    boxes: Boxes
+    ids: Array
+
+    def find(self, points: Array) -> Array:
+        """(n,) the box of each point, -1 where it is in none."""
+        if not len(self.ids):
+            return np.full(len(points), -1)
+        inside = self.domain.points(points).within(self.boxes)
+        return np.where(inside.any(axis=1), inside.argmax(axis=1), -1)
+
+    def drop(self, rows: Array) -> Trusted:
+        """Without these boxes."""
+        kept = np.setdiff1d(np.arange(len(self.ids)), rows)
+        return Trusted(self.domain, self.boxes.take(kept), self.ids[kept])

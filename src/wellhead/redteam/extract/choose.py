@@ -37,13 +37,14 @@ def entropy(shares: Scores) -> Array:
 
 def disagreement(votes: list[Scores]) -> Array:
     """(n,): mean Kullback-Leibler divergence of the members of a committee from their mean, in nats."""
-    return entropy(np.mean(votes, axis=0)) - np.asarray(np.mean([entropy(vote) for vote in votes], axis=0))
+    return np.asarray(entropy(np.mean(votes, axis=0)) - np.mean([entropy(vote) for vote in votes], axis=0))
 
 
 def k_center(held: Array, candidates: Array, count: int) -> Array:
-    """(count,) indices of candidates, each in turn the farthest from all that is held or chosen (greedy 2-approximation).
+    """(count,) indices of candidates, each in turn the farthest from all that is held or chosen.
 
-    held: (m, d), candidates: (n, d), m may be 0.  Source: Sener and Savarese, ICLR 2018, arXiv 1708.00489.
+    held: (m, d), candidates: (n, d), m may be 0. Greedy, at most twice the best radius.
+    Source: Sener and Savarese, ICLR 2018, arXiv 1708.00489.
     """
     nearest = np.full(len(candidates), np.inf)
     squares = (candidates**2).sum(axis=1)
@@ -100,9 +101,7 @@ def choose(
     return order[:count]
 
 
-def _said(
-    asked: Inputs, told: Answer, learner: str, rng: np.random.Generator, judged: list[Inputs]
-) -> list[Array]:
+def _said(asked: Inputs, told: Answer, learner: str, rng: np.random.Generator, judged: list[Inputs]) -> list[Array]:
     """For each of `judged`, (n, k) probabilities or (n, 1) values that a clone gives."""
     clone = fit_answers(asked, told, learner, int(rng.integers(2**31)))
     if told.values is not None:

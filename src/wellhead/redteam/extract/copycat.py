@@ -17,7 +17,9 @@ from wellhead.redteam.known import Known
 
 
 class Copycat(Pool, frozen=True, kw_only=True, eq=False):
-    """Copycat CNN: random inputs of another domain, learnt from by their labels only. Costs as many queries as it is given.
+    """Copycat CNN: random inputs of another domain, learnt from by their labels only.
+
+    Costs as many queries as it is given.
 
     inputs: of any domain, in the model's shape; `suit` makes structured noise up where inputs are numbers, and takes
     the pool where they are texts.

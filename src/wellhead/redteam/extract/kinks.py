@@ -74,3 +74,9 @@ class Line:
         straight = self._straight()
         bends = ~straight[2:-2] & straight[1:-3] & straight[3:-1] if self.t.size > 4 else np.zeros(0, bool)
         return self.t[2:-2][bends] if bends.size else np.zeros(0)
+
+    def slopes(self, edges: Array) -> Array:
+        """(n, m): the slopes from each of these points to the next; NaN where one was not answered."""
+        at = np.searchsorted(self.t, edges).clip(max=self.t.size - 1)
+        values = np.where((self.t[at] == edges)[:, None], self.f[at], np.nan)
+        return np.diff(values, axis=0) / np.diff(edges)[:, None]

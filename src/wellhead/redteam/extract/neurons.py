@@ -13,14 +13,16 @@ from wellhead.redteam.extract.exact import Notes, Told
 from wellhead.redteam.extract.kinks import Line
 
 _GRID = 128
-_STEP = 1e-3
+_STEP = 2e-4
+_AGREED = 1e-6
+DEBUG=False
 _SLACK = 1e-10
 _SLACK_BESIDE_KNOWN = 1e-8
 _NARROW = 1e-9
 _LEVELS = 40
 _MOST_OPEN = 4000
-_RANK_ONE = 1e-3
-_SAME = 1e-10
+_RANK_ONE = 1e-6
+_SAME = 1e-7
 _NOISY = 1e-8
 
 
@@ -50,14 +52,20 @@ class Layer:
         """(n, m): the values less what the neurons add."""
         return np.asarray(values - self.waking(points) @ self.jumps)
 
+    def passes(self, points: Array) -> Array:
+        """(n,) bool: points on the hyperplane of a neuron."""
+        off = np.abs(points @ self.hidden.T + self.offsets)
+        return np.asarray((off < _SAME * (1 + np.abs(points).max(axis=1, keepdims=True))).any(axis=1))
+
     def slopes(self, gradient: Gradient) -> Array:
         """(f, m): the gradient of what the neurons do not explain."""
         left = self.without(*gradient)
         steps = np.diag(gradient.points[1:] - gradient.points[0])
         return np.asarray((left[1:] - left[0]) / steps[:, None])
 
-    def add(self, change: Array, at: Array) -> bool:
-        """Take in the neuron over whose hyperplane, which passes through `at`, the gradient changes by (f, m).
+    def add(self, change: Array, at: Array, along: Array) -> bool:
+        """Take in the neuron whose hyperplane passes through `at` and over which the gradient changes by (f, m),
+        on the way `along`.
 
         False where the change is not that of one neuron.
         """
@@ -66,20 +74,24 @@ class Layer:
         left, sizes, _ = np.linalg.svd(change, full_matrices=False)
         if sizes[0] < 1e-9 or (sizes.size > 1 and sizes[1] > _RANK_ONE * sizes[0]):
             return False
-        direction = left[:, 0]
+        # ReLU(-z) = ReLU(z) - z: either sign will do, and the rest is in the linear part.
+        direction = left[:, 0] * np.where(left[:, 0] @ along < 0, -1.0, 1.0)
         self.hidden = np.vstack([self.hidden, direction])
         self.offsets = np.append(self.offsets, -direction @ at)
-        # ReLU(-z) = ReLU(z) - z: a wrong sign moves into the linear part.
         self.jumps = np.vstack([self.jumps, direction @ change])
         return True
 
 
 class Search:
-    """Lines through the box; `reach` times as far where questions may leave it."""
+    """Lines through the box; `reach` times as far where questions may leave it.
+
+    bent: neurons of which the last line showed that they are not of the first layer.
+    """
 
     def __init__(self, notes: Notes, reach: float, rng: np.random.Generator) -> None:
         self._notes, self._reach, self._rng = notes, reach, rng
         self._gradients: list[Gradient] = []
+        self.bent = 0
         self.layer = Layer(notes.free.size, notes.values[-1].shape[1])
 
     def line(self) -> Generator[Inputs, Answer, int]:
@@ -96,20 +108,28 @@ class Search:
             t = line.ask()
             if not 0 < t.size <= _MOST_OPEN:
                 break
-        return (yield from self._neurons(line.kinks(), start, end))
+        return (yield from self._neurons(line, start, end))
 
     def _ends(self) -> tuple[Array, Array]:
         """A line from near a corner of the box to near the opposite one, towards what is not explained yet."""
         size = self._notes.free.size
         along = self._rng.normal(size=size) + self._rng.normal()
-        if self._gradients:
-            lefts = [self.layer.slopes(g) for g in self._gradients[-4:]]
-            left = max(lefts, key=lambda slopes: float(np.abs(slopes).max()))
+        left = self._unexplained()
+        if np.abs(left).max(initial=0.0) > 1e-6:
             towards = left @ self._rng.normal(size=left.shape[1])
-            if np.abs(towards).max() > 1e-6:
-                along = towards + 0.2 * towards.std() * self._rng.normal(size=size)
+            along = towards + 0.2 * towards.std() * self._rng.normal(size=size)
         corner = np.where(along > 0, self._reach, -self._reach)
         return corner * self._rng.uniform(0.7, 1, size), -corner * self._rng.uniform(0.7, 1, size)
+
+    def _unexplained(self) -> Array:
+        """(f, m): of the gradients seen last, the largest rest that the neurons leave, whatever their signs."""
+        recent = self._gradients[-4:]
+        slopes = np.array([self.layer.slopes(g) for g in recent])
+        alone = self.layer.hidden[:, :, None] * self.layer.jumps[:, None, :]
+        flat = slopes.reshape(len(recent), -1)
+        basis = alone.reshape(len(alone), flat.shape[1])
+        rest = flat - np.linalg.lstsq(basis.T, flat.T, rcond=None)[0].T @ basis
+        return rest[np.abs(rest).max(axis=1).argmax()].reshape(slopes.shape[1:])
 
     def look(self, point: Array) -> Generator[Inputs, Answer, None]:
         """Ask the gradient at a point (f,), for the lines to come."""
@@ -126,13 +146,23 @@ class Search:
         self._gradients.extend(g for g in gradients if np.isfinite(g.values).all())
         return gradients
 
-    def _neurons(self, kinks: Array, start: Array, end: Array) -> Generator[Inputs, Answer, int]:
+    def _neurons(self, line: Line, start: Array, end: Array) -> Generator[Inputs, Answer, int]:
         """Between two kinks the gradient is the same all along: one for each stretch tells of all kinks."""
-        if not kinks.size:
+        along, kinks = end - start, line.kinks()
+        again = self.layer.passes(start + kinks[:, None] * along)
+        # What a neuron adds is taken off everywhere: a kink that stays on its hyperplane says that this one bends.
+        self.bent = int(again.sum())
+        if again.all():
             return 0
-        edges = np.concatenate([[0.0], kinks, [1.0]])
-        middles = start + ((edges[1:] + edges[:-1]) / 2)[:, None] * (end - start)
-        lengths = np.diff(edges) * float(np.linalg.norm(end - start))
-        gradients = yield from self._ask_gradients(middles, np.minimum(_STEP, lengths / 8))
-        changes = np.diff([self.layer.slopes(g) for g in gradients], axis=0)
-        return sum(self.layer.add(change, start + t * (end - start)) for t, change in zip(kinks, changes, strict=True))
+        edges = np.concatenate([[0.0], kinks[~again], [1.0]])
+        middles = start + ((edges[1:] + edges[:-1]) / 2)[:, None] * along
+        lengths = np.diff(edges) * float(np.linalg.norm(along))
+        gradients = yield from self._ask_gradients(middles, np.minimum(_STEP, lengths / 32))
+        slopes = np.array([self.layer.slopes(g) for g in gradients])
+        # A step that crossed a kink shows: the gradient along the line is not the line's own slope.
+        chords = line.slopes(edges)
+        off = np.abs(along @ slopes - chords).max(axis=1)
+        slopes[~(off <= _AGREED * (1 + np.nanmax(np.abs(chords), initial=0.0)))] = np.nan
+        if DEBUG: print('  bad stretches', np.isnan(slopes).any(axis=(1,2)).sum(), 'of', len(slopes))
+        places = zip(edges[1:-1], np.diff(slopes, axis=0), strict=True)
+        return sum(self.layer.add(change, start + t * along, along) for t, change in places)

@@ -1,183 +1,247 @@
+"""Clone a decision tree by finding the paths to its leaves."""
+
 from __future__ import annotations
-from typing import ClassVar, Self, Any
+
+from typing import ClassVar, Self
+
 import msgspec
 import numpy as np
+
 from wellhead.core.arrays import Array
 from wellhead.core.exposure import Exposure
-from wellhead.redteam.attack import Extraction, join
-from wellhead.redteam.clone import load_sklearn
-from wellhead.redteam.extract.boxes import Boxes, Domain
-from wellhead.redteam.extract.splits import Splits, between
-from wellhead.redteam.extract.survey import Survey, Silent
+from wellhead.redteam.attack import Conversation, Extraction
+from wellhead.redteam.extract.boxes import Domain, Trusted
+from wellhead.redteam.extract.regions import Regions, clone, grow, predicted
+from wellhead.redteam.extract.splits import Pairs, Splits, bisect, one_feature, refine
+from wellhead.redteam.extract.survey import Asking, SilentError, Survey
+from wellhead.redteam.extract.topdown import Nodes, top_down
+from wellhead.redteam.known import Known
+
+_TINY = 1e-6
+_FINEST = 1e-7
+_ROWS_A_LEAF = 4
+_FRESH = 100
+_BELIEVED = 20
 
 
-class Columns:
-    """Binned numbers and one-hot categories."""
-    def __init__(self, domain, splits):
-        self.domain = domain
-        self.cuts = [splits.cuts(f) for f in range(domain.low.size)]
-        self.safe = [splits.ends(f) for f in range(domain.low.size)]
-        self.columns = []
-        for f in range(domain.low.size):
-            if domain.arities[f]:
-                self.columns += [(f, v) for v in sorted(splits.categories[f])]
-            elif self.cuts[f].size:
-                self.columns.append((f, -1))
-
-    def encode(self, x):
-        out = np.zeros((len(x), max(len(self.columns), 1)), np.float32)
-        for j, (f, v) in enumerate(self.columns):
-            out[:, j] = np.searchsorted(self.cuts[f], x[:, f], side="left") if v < 0 else x[:, f] == v
-        return out
-
-
-class Regions:
-    """A tree over known splits, consistent with what was asked."""
-    def __init__(self, columns, tree, ids):
-        self.columns, self.tree = columns, tree
-        t = tree.tree_
-        self.leaf_id = tree.classes_[t.value[:, 0, :].argmax(axis=1)]
-
-    def leaf(self, x):
-        return self.tree.apply(self.columns.encode(x))
-
-    def ids(self, x):
-        return self.leaf_id[self.leaf(x)]
-
-    def boxes(self):
-        t, domain = self.tree.tree_, self.columns.domain
-        whole = domain.whole
-        found = []
-        stack = [(0, whole.low[0], whole.high[0], whole.allowed[0])]
-        while stack:
-            node, lo, hi, al = stack.pop()
-            if t.children_left[node] < 0:
-                found.append((node, lo, hi, al))
-                continue
-            f, v = self.columns.columns[t.feature[node]]
-            if v < 0:
-                k = int(np.floor(t.threshold[node]))
-                a, b = self.columns.safe[f][2 * k : 2 * k + 2]
-                hl = hi.copy(); hl[f] = a
-                lr = lo.copy(); lr[f] = b
-                stack.append((t.children_left[node], lo, hl, al))
-                stack.append((t.children_right[node], lr, hi, al))
-            else:
-                l, r = al.copy(), al.copy()
-                l[f, v] = False
-                r[f] = False; r[f, v] = True
-                for child, m in ((t.children_left[node], l), (t.children_right[node], r)):
-                    vals = np.flatnonzero(m[f])
-                    lo2, hi2 = lo.copy(), hi.copy()
-                    if vals.size == 0:
-                        continue
-                    lo2[f], hi2[f] = vals[0], vals[-1]
-                    stack.append((child, lo2, hi2, m))
-        nodes = np.array([n for n, *_ in found])
-        return nodes, Boxes(*(np.stack(c) for c in list(zip(*found))[1:]))
-
-
-import time
 class Paths(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """Decision-tree path finding (USENIX Security 2016, section 4.2), made to check itself.
+
+    The paper takes equal answers for one leaf and follows each axis from it; pure leaves answer alike, so on fully
+    grown trees it stops at the first of each class. Here every answer is evidence: the smallest tree over the changes
+    found so far that agrees with all of it is asked at opposite corners of each of its leaves; where it errs, the way
+    between the two points is halved down to one feature and its threshold, and the tree is grown again. A leaf whose
+    answer is its own is proved by two opposite corners; one that shares it is asked `passes` times. What questions are
+    left sharpen the thresholds. With missing values the tree is read from its root first, and then checked likewise.
+
+    low, high, arities: (d,) as in `Known`.  rows: the most to ask.  step: share of a feature's range to which thresholds
+    are first bisected.  passes: how often corners of a leaf must agree.  pool: inputs of which some are asked as well,
+    since uniform questions rarely meet small leaves.  missing: the model answers NaN from the node it got to.
+    Needs answers that change in steps; scores say more than labels, values most. Costs about 15 to 60 questions a leaf.
+    """
+
     name: ClassVar[str] = "paths"
+    paper: ClassVar[str] = "Tramer et al., Stealing Machine Learning Models via Prediction APIs, USENIX Security 2016"
+    atlas: ClassVar[tuple[str, ...]] = ("AML.T0024.002",)
+    needs: ClassVar[Exposure] = Exposure.LABEL
+    repeats: ClassVar[bool] = False
+
     low: Array
     high: Array
     arities: Array
     shape: tuple[int, ...]
-    rows: int = 10000
-    eps: float = 1e-3
+    rows: int = 2000
+    step: float = 1e-3
     passes: int = 3
-    start: int = 0
-    weight: float = 0.1
-    criterion: str = "entropy"
-    extra: int = 0
-    variants: int = 4
+    pool: Array = np.zeros((0, 0))
+    missing: bool = False
 
-    def run(self, rng):
+    @classmethod
+    def suit(cls, known: Known) -> Self:
+        """Ask within the bounds; raises Unsuited for texts, unknown bounds, or fewer than 100 rows."""
+        known.need_numbers()
+        known.need(known.rows >= 100, "needs 100 queries or more")
+        arities = known.arities if known.arities.size else np.zeros(known.features, np.int64)
+        low, high = (np.asarray(bound, np.float64) for bound in (known.low, known.high))
+        pool = np.asarray(known.pool, np.float64).reshape(len(known.pool), -1) if len(known.pool) else np.zeros((0, 0))
+        return cls(
+            low=low, high=high, arities=arities, shape=known.shape, rows=known.rows, pool=pool, missing=known.missing
+        )
+
+    def run(self, rng: np.random.Generator) -> Conversation:
+        """Search until every leaf has passed, the budget is used up, or nothing is answered."""
         domain = Domain(self.low, self.high, self.arities)
-        survey = Survey(self.shape, self.rows)
-        splits = Splits(domain, self.eps * (self.high - self.low))
-        state = {}
+        search = Search(self, domain, Survey(self.shape, self.rows), rng)
         try:
-            yield from self._search(domain, survey, splits, rng, state)
-        except Silent:
+            yield from search.run()
+        except SilentError:
             pass
-        regions = self._grow(domain, survey, splits)
-        return survey, splits, regions, state
+        return search.result()
 
-    def _grow(self, domain, survey, splits, fresh=None):
-        columns = Columns(domain, splits)
-        pts, ids = survey.points, survey.ids
-        enc = columns.encode(pts)
-        best = None
-        for k in range(self.variants):
-            tree = load_sklearn("tree").DecisionTreeClassifier(criterion="gini" if k % 2 else "entropy", random_state=k, max_features=None if k < 4 else 0.5)
-            tree.fit(enc, ids, sample_weight=None if k % 4 < 2 else survey.weights)
-            if best is None or tree.tree_.node_count < best.tree_.node_count:
-                best = tree
-        tree = best
-        return Regions(columns, tree, ids)
 
-    def _search(self, domain, survey, splits, rng, state):
-        whole = domain.whole
-        n0 = max(2, self.start)
-        yield from survey.ask(np.concatenate([domain.scatter(whole, rng) for _ in range(n0)]))
-        old = None
-        state["log"] = []
-        rebuild = True
-        while survey.left > 0:
-            if rebuild:
-                regions = self._grow(domain, survey, splits)
-                nodes, boxes = regions.boxes()
-                ids = regions.leaf_id[nodes]
-                passes = np.zeros(len(nodes), int)
-            if old is not None and rebuild:
-                oboxes, oids, opasses = old
-                good = opasses > 0
-                ob = oboxes.take(np.flatnonzero(good))
-                inside = boxes.within(ob) & (ids[:, None] == oids[good])
-                passes = (inside * opasses[good]).max(axis=1, initial=0)
-            unique = np.unique(ids).size == ids.size and ids.size > 2 * survey.columns
-            need = 1 if unique else self.passes
-            todo = np.flatnonzero(passes < need)
-            if todo.size == 0:
-                break
-            # lowest first
-            todo = todo[passes[todo] == passes[todo].min()]
-            sub = boxes.take(todo)
-            rounds = domain.corners(sub, rng)
-            rounds += [domain.scatter(sub, rng) for _ in range(self.extra)]
-            if passes[todo[0]] > 0:
-                rounds.append(domain.scatter(sub, rng))
-            owner = np.concatenate([np.arange(len(todo))] * len(rounds))
-            pts = np.concatenate(rounds)
-            keep = ~np.isnan(pts).any(axis=1)
-            owner, pts = owner[keep], pts[keep]
-            told = yield from survey.ask(pts)
-            wrong = (told >= 0) & (told != ids[todo][owner])
-            bad = np.zeros(len(todo), bool)
-            bad[owner[wrong]] = True
-            passes[todo[~bad]] += 1
-            passes[todo[bad]] = 0
-            state["log"].append((len(nodes), len(todo), int(bad.sum()), survey.left, splits.thresholds))
-            rebuild = bad.any()
-            # pairs: per bad leaf, one mismatch and nearest point in that leaf with its id
-            if bad.any():
-                allp, alli = survey.points, survey.ids
-                leaf = regions.leaf(allp)
-                ones, others = [], []
-                for j in np.flatnonzero(bad):
-                    mine = allp[(leaf == nodes[todo[j]])]
-                    mid = alli[(leaf == nodes[todo[j]])]
-                    z = pts[wrong & (owner == j)]
-                    good_pts = mine[mid == ids[todo[j]]]
-                    if not len(good_pts):
-                        continue
-                    z = z[rng.integers(len(z))]
-                    d = (good_pts != z).sum(axis=1) + rng.random(len(good_pts)) * .5
-                    ones.append(good_pts[d.argmin()]); others.append(z)
-                if ones:
-                    survey.weight = self.weight
-                    yield from between(survey, splits, np.array(ones), np.array(others), rng)
-            survey.weight = 1.0
-            old = (boxes, ids, passes)
+class Search:
+    """One run. given_up: why no tree is returned, empty where one is.  fresh: agreeing and all of the last check."""
+
+    def __init__(self, attack: Paths, domain: Domain, survey: Survey, rng: np.random.Generator) -> None:
+        self.attack, self.domain, self.survey, self.rng = attack, domain, survey, rng
+        self.splits = Splits(domain, attack.step * (domain.high - domain.low))
+        self.pool = attack.pool[rng.permutation(len(attack.pool))]
+        self.given_up = ""
+        self.fresh = (0, 0)
+        self.boxes, self.ids, self.passed = domain.whole, np.zeros(1, np.int64), np.zeros(1, np.int64)
+
+    def run(self) -> Asking[None]:
+        """Look at the answers, then search."""
+        yield from self._look()
+        if self.given_up:
+            return
+        if self.attack.missing:
+            leaves = yield from top_down(self.survey, self.splits, self.rng)
+            if (yield from self._trust(leaves)):
+                yield from refine(self.survey, self.splits, _FINEST)
+                return
+        yield from self._search()
+        yield from refine(self.survey, self.splits, _FINEST)
+
+    def _look(self) -> Asking[None]:
+        """Give up where answers change with every small move, or are too many for the budget."""
+        n = int(np.clip(self.attack.rows // 50, 20, 200))
+        points = self.domain.scatter(self.domain.whole.take(np.zeros(n, int)), self.rng)
+        few, numbers = points[:10], self.domain.numbers
+        moved = np.where(numbers, few + _TINY * np.where(few < self.middle, 1, -1) * self.range, few)
+        ids = yield from self.survey.ask(np.concatenate([points, self._of_pool(n // 2)]))
+        again = yield from self.survey.ask(moved)
+        if numbers.any() and (again != ids[:10]).mean() > 0.5:
+            self.given_up = "the answers change with every small move: no tree"
+        leaves = richness(ids[:n])
+        if leaves * _ROWS_A_LEAF > self.attack.rows:
+            self.given_up = f"{leaves:.0f} regions or more are too many for {self.attack.rows} queries: an ensemble?"
+
+    @property
+    def range(self) -> Array:
+        return np.asarray(self.domain.high - self.domain.low)
+
+    @property
+    def middle(self) -> Array:
+        return np.asarray((self.domain.high + self.domain.low) / 2)
+
+    def _of_pool(self, rows: int) -> Array:
+        """The next rows of the pool."""
+        taken, self.pool = self.pool[:rows], self.pool[rows:]
+        return taken.reshape(-1, self.domain.low.size)
+
+    def _trust(self, leaves: Nodes) -> Asking[bool]:
+        """Trust the leaves of a tree that was read from its root; whether a fresh check found nothing against it."""
+        self.survey.trusted = Trusted(self.domain, leaves.boxes, leaves.ids)
+        for _ in range(_BELIEVED):
+            yield from self.survey.guess(self.domain.scatter(leaves.boxes, self.rng))
+        regions = grow(self.survey, self.splits)
+        batch = self._fresh()
+        told = yield from self.survey.ask(batch)
+        return self._check(regions, batch, told)
+
+    def _check(self, regions: Regions, batch: Array, told: Array) -> bool:
+        """Count the fresh points that agree, and trust no box that one of them contradicts."""
+        trusted, heard = self.survey.trusted, told >= 0
+        right = predicted(regions, trusted, batch) == told
+        self.fresh = int((right & heard).sum()), int(heard.sum())
+        if trusted is not None:
+            box = trusted.find(batch)
+            self.survey.trusted = trusted.drop(box[heard & ~right & (box >= 0)])
+        return bool(right[heard].all())
+
+    def _search(self) -> Asking[None]:
+        regions = grow(self.survey, self.splits)
+        nodes, was_fresh = self._adopt(regions), False
+        while self.survey.left > self._reserve:
+            todo = self._todo()
+            if not todo.size and was_fresh:
+                return
+            was_fresh = not todo.size
+            batch = self._corners(todo) if todo.size else self._fresh()
+            told = yield from (self.survey.ask if was_fresh else self.survey.guess)(batch)
+            if was_fresh:
+                was_fresh = self._check(regions, batch, told)
+            leaf = regions.leaf(batch)
+            wrong = (told >= 0) & (told != regions.leaf_ids[leaf])
+            self.passed[todo] += np.isin(nodes[todo], leaf[told >= 0])
+            self.passed[np.isin(nodes, leaf[wrong])] = 0
+            if wrong.any():
+                yield from self._repair(regions, batch[wrong], leaf[wrong])
+                regions = grow(self.survey, self.splits)
+                nodes = self._adopt(regions)
+
+    @property
+    def _reserve(self) -> int:
+        """Questions that are kept to sharpen the thresholds."""
+        return min(8 * self.splits.count, self.attack.rows // 6)
+
+    def _adopt(self, regions: Regions) -> Array:
+        """Take over the leaves of a new tree; those within an old leaf of the same answer keep its passes."""
+        nodes, boxes = regions.boxes()
+        ids = regions.leaf_ids[nodes]
+        kept = np.flatnonzero(self.passed)
+        inside = boxes.within(self.boxes.take(kept)) & (ids[:, None] == self.ids[kept])
+        self.passed = (inside * self.passed[kept]).max(axis=1, initial=0)
+        self.boxes, self.ids = boxes, ids
+        return nodes
+
+    def _todo(self) -> Array:
+        """The leaves with the fewest passes, empty where all have enough."""
+        own = np.unique(self.ids).size == self.ids.size > 2 * self.survey.columns > 0
+        least = self.passed.min()
+        return np.flatnonzero(self.passed == least) if least < (1 if own else self.attack.passes) else np.zeros(0, int)
+
+    def _corners(self, todo: Array) -> Array:
+        """Corners of these leaves, one point within each from the second pass on, and some of the pool."""
+        boxes = self.boxes.take(todo)
+        points = self.domain.corners(boxes, self.rng)
+        if self.passed[todo[0]]:
+            points.append(self.domain.scatter(boxes, self.rng))
+        asked = np.concatenate([*points, self._of_pool(len(todo))])
+        return np.asarray(asked[~np.isnan(asked).any(axis=1)])
+
+    def _fresh(self) -> Array:
+        everywhere = self.domain.whole.take(np.zeros(_FRESH, int))
+        return np.concatenate([self.domain.scatter(everywhere, self.rng), self._of_pool(2 * _FRESH)])
+
+    def _repair(self, regions: Regions, wrong: Array, leaf: Array) -> Asking[None]:
+        """Find a change between one wrong point of each leaf and the nearest right one."""
+        points, ids = self.survey.evidence
+        homes = regions.leaf(points)
+        ones, others, told = [], [], []
+        for node in np.unique(leaf):
+            right = points[(homes == node) & (ids == regions.leaf_ids[node])]
+            if len(right):
+                other = self.rng.choice(wrong[leaf == node])
+                distance = (right != other).sum(axis=1) + 0.5 * self.rng.random(len(right))
+                ones.append(right[distance.argmin()])
+                others.append(other)
+                told.append(regions.leaf_ids[node])
+        if ones:
+            pairs = Pairs(np.array(ones), np.array(others), np.array(told), np.full(len(ones), -1))
+            pairs = yield from one_feature(self.survey, pairs, self.rng)
+            yield from bisect(self.survey, self.splits, pairs)
+
+    def result(self) -> Extraction:
+        """What was asked, with the clone of the last tree."""
+        survey = self.survey
+        inputs, answer = survey.asked()
+        if not survey.rows or self.given_up:
+            detail = self.given_up or "nothing was answered"
+            return Extraction(inputs=inputs, answer=answer, detail=f"{detail}; {survey.rows} rows answered")
+        regions = grow(survey, self.splits)
+        leaves, ids = regions.boxes()[0].size, np.unique(survey.answers()[1]).size
+        agreed, checked = self.fresh
+        detail = (
+            f"{leaves} leaves with {ids} different answers and {self.splits.count} thresholds from {survey.rows} rows in "
+            f"{survey.calls} rounds; {agreed} of {checked} fresh points agreed"
+        )
+        return Extraction(inputs=inputs, answer=answer, clone=clone(regions, survey), detail=detail)
+
+
+def richness(ids: Array) -> float:
+    """How many different answers there are at least, from a random sample of them (Chao 1984)."""
+    counts = np.unique(ids[ids >= 0], return_counts=True)[1]
+    once, twice = int((counts == 1).sum()), int((counts == 2).sum())
+    return counts.size + once * (once - 1) / (2 * (twice + 1))

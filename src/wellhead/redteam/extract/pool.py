@@ -12,9 +12,9 @@ from wellhead.core.arrays import Array, Inputs
 from wellhead.core.errors import ConfigError
 from wellhead.core.exposure import Exposure
 from wellhead.redteam.attack import Conversation, join_inputs, take_inputs
-from wellhead.redteam.extract.synthetic import mixed
 from wellhead.redteam.extract.choose import PICKS, affordable, choose
 from wellhead.redteam.extract.gathered import Gathered
+from wellhead.redteam.extract.synthetic import mixed
 from wellhead.redteam.known import Known
 from wellhead.redteam.learner import LEARNERS
 

@@ -25,7 +25,7 @@ _FRESH = 200
 _CONTROL = 50
 _AGREED = 1e-6
 _REACH = 5.0
-_FEW = 8
+_FEW = 3
 
 
 class ReluNetwork(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -116,12 +116,12 @@ class Relu(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         off = np.inf
         while len(found) < self.lines:
             found.append((yield from search.line()))
-            before, off = off, (yield from self._check(notes, search, _FRESH, rng))
+            if search.bent > max(_FEW, len(search.layer.hidden) // 4):
+                return None, f"not one hidden layer: {search.bent} of {sum(found)} kinks move from line to line"
+            off = yield from self._check(notes, search, _FRESH, rng)
             if off < _AGREED:
                 off = yield from self._check(notes, search, _CONTROL, rng)
                 return _network(notes, search.layer), _sentence(found, off)
-            if len(found) > 2 and found[-1] > max(_FEW, sum(found) / len(found) / 2) and off > before / 2:
-                return None, f"not one hidden layer: {sum(found)} kinks in {len(found)} lines, and no fewer each time"
         return None, f"not exact: {off:.1e} left after {len(found)} lines"
 
     def _check(self, notes: Notes, search: Search, rows: int, rng: np.random.Generator) -> Generator[Inputs, Answer, float]:

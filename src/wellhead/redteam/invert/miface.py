@@ -17,7 +17,7 @@ from wellhead.redteam.learner import targets_of
 from wellhead.redteam.network import Networks, Recipe, train
 
 _GAIN = 1e-3
-MOM, UP, DOWN = 0.5, 1.1, 0.8
+_MOMENTUM = 0.8
 
 
 class _Climb:
@@ -35,7 +35,7 @@ class _Climb:
         gained = better & ~(log(confidence) - log(self.top[rows]) < _GAIN)
         self.best[rows[better]], self.top[rows[better]] = self.z[rows[better]], confidence[better]
         self.stale[rows] = np.where(gained, 0, self.stale[rows] + 1)
-        self.pace[rows] *= np.where(better, UP, DOWN)
+        self.pace[rows] *= np.where(better, 1.2, 0.8)
         # the prior leads the way, and yields where it stands against the goal
         self.weight[rows] *= np.where(gained, 1.0, 0.5)
 
@@ -43,7 +43,7 @@ class _Climb:
         """A step of the pace along the slope, with momentum."""
         slope = slope - self.weight[rows, None] * self.z[rows]
         way = slope / np.maximum(np.linalg.norm(slope, axis=1, keepdims=True), 1e-300)
-        self.drift[rows] = MOM * self.drift[rows] + way
+        self.drift[rows] = _MOMENTUM * self.drift[rows] + way
         self.z[rows] += self.pace[rows, None] * self.drift[rows]
 
 
@@ -68,11 +68,11 @@ class Miface(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     aim: Aim
     rows: int = 20_000
     directions: int = 20
-    gamma: float = 0.01
+    gamma: float = 0.05
     patience: int = 8
     reach: float = 0.5
-    pace: float = 1.0
-    weight: float = 0.02
+    pace: float = 0.5
+    weight: float = 0.005
 
     @classmethod
     def suit(cls, known: Known) -> Self:
@@ -192,7 +192,7 @@ class ExtractInvert(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         answer = yield aim.inputs(tried.reshape(-1, aim.parts))
         if not answered(answer).any():
             return aim.result(tried[-1], classes, none, "the clone's likenesses stayed unconfirmed")
-        chosen, confidence = self._confirmed(answer)
+        chosen, confidence = self._confirmed(answer, clone.predict_proba(aim.inputs(tried.reshape(-1, aim.parts))))
         detail = f"a clone from {int(heard.sum())} answers, {tried.shape[0]} likenesses of each class confirmed"
         return aim.result(tried[chosen, classes], classes, confidence, detail)
 
@@ -216,17 +216,17 @@ class ExtractInvert(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             losses.append(-(targets[held] * log(clone.predict_proba(take_inputs(inputs, held)))).sum())
         return train(inputs, targets, recipes[int(np.argmin(losses))], rng)
 
-    def _confirmed(self, answer: Answer) -> tuple[Labels, Array]:
-        """(c,) which weight of the prior, and (c,) the model's confidence, NaN where it tells none."""
+    def _confirmed(self, answer: Answer, believed: Array) -> tuple[Labels, Array]:
+        """(c,) which weight of the prior, and (c,) the model's confidence, NaN where it tells none.
+
+        believed: the clone's probabilities; they stand in where the model tells labels only, if its label agrees.
+        """
         tries, c = len(self.weights), self.aim.classes
         classes = np.arange(c)
-        heard, labels = answered(answer), answer.top1
-        found = told(answer, c).reshape(tries, c, c)[:, classes, classes] if answer.scores is not None else None
-        if found is None or np.isnan(found).all():
-            right = (np.full(tries * c, -1) if labels is None else labels).reshape(tries, c) == classes
-            return np.where(right.any(axis=0), right.argmax(axis=0), tries - 1), np.full(c, np.nan)
-        found = np.where(heard.reshape(tries, c), found, np.nan)
-        enough = found >= 1 - self.gamma
-        best = np.nan_to_num(found, nan=-1.0).argmax(axis=0)
-        chosen = np.where(enough.any(axis=0), enough.argmax(axis=0), best)
+        found = told(answer, c).reshape(tries, c, c)[:, classes, classes]
+        right = np.full(tries * c, -1) if answer.top1 is None else answer.top1
+        stand_in = believed.reshape(tries, c, c)[:, classes, classes] * (right.reshape(tries, c) == classes)
+        worth = np.where(np.isnan(found), stand_in, found)
+        enough = worth >= 1 - self.gamma
+        chosen = np.where(enough.any(axis=0), enough.argmax(axis=0), worth.argmax(axis=0))
         return chosen, found[chosen, classes]

@@ -16,12 +16,16 @@ _BARS_HEIGHT = 24
 
 
 class Cell(NamedTuple):
-    """One picture with what it is compared with. picture, beside: data URIs, beside empty where there is none."""
+    """One picture with what it is compared with. picture, beside: data URIs, beside empty where there is none.
+
+    bars: they are columns, one a feature, and may be stretched.
+    """
 
     name: str
     picture: str
     beside: str
     words: str
+    bars: bool
 
 
 def cell(likeness: Likeness) -> Cell:
@@ -38,7 +42,9 @@ def cell(likeness: Likeness) -> Cell:
 
     words = [f"similarity {likeness.similarity:.2f}"] if likeness.similarity > -1 else []
     words += [f"confidence {likeness.confidence:.3f}"] if likeness.confidence >= 0 else []
-    return Cell(likeness.name, drawn(shown), drawn(known), ", ".join(words))
+    return Cell(
+        likeness.name, drawn(shown), drawn(known), ", ".join(words), _layout(likeness.shape, shown.size) is None
+    )
 
 
 def picture(pixels: Array, shape: tuple[int, ...]) -> Array:
@@ -47,19 +53,21 @@ def picture(pixels: Array, shape: tuple[int, ...]) -> Array:
     Images are (h, w), (h, w, 1 or 3) or (1 or 3, h, w); a flat input whose length is a square is shown as one, any
     other as bars, one column a feature.
     """
-    shape = tuple(n for n in shape if n != 1)
-    if math.prod(shape) != pixels.size:
-        shape = (pixels.size,)
-    if len(shape) == 2:
-        return pixels.reshape(shape)
-    if len(shape) == 3 and shape[2] == 3:
-        return pixels.reshape(shape)
-    if len(shape) == 3 and shape[0] == 3:
-        return np.moveaxis(pixels.reshape(shape), 0, 2)
-    side = math.isqrt(pixels.size)
-    if side * side == pixels.size and side >= _LEAST_SIDE:
-        return pixels.reshape(side, side)
-    return bars(pixels)
+    found = _layout(shape, pixels.size)
+    if found is None:
+        return bars(pixels)
+    drawn = pixels.reshape(found)
+    return np.moveaxis(drawn, 0, 2) if drawn.ndim == 3 and found[2] != 3 else drawn
+
+
+def _layout(shape: tuple[int, ...], size: int) -> tuple[int, ...] | None:
+    """(h, w), (h, w, 3) or (3, h, w), None for what is no picture."""
+    wide = tuple(n for n in shape if n != 1)
+    fits = math.prod(wide) == size
+    if fits and (len(wide) == 2 or (len(wide) == 3 and 3 in (wide[0], wide[2]))):
+        return wide
+    side = math.isqrt(size)
+    return (side, side) if side * side == size and side >= _LEAST_SIDE else None
 
 
 def bars(values: Array) -> Array:

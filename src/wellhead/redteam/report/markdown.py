@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from wellhead.redteam.outcome import Study
 from wellhead.redteam.report.tables import Table
 
-_MARKS = re.compile(r"([\\`*_{}\[\]()#+!|~<>&$:])")
+_MARKS = re.compile(r"([\\`*_{}\[\]#|~<>&$@]|:(?=//)|(?<=www)\.)", re.IGNORECASE)
 
 
 def escape(text: str) -> str:

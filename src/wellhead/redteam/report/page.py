@@ -17,7 +17,7 @@ from wellhead.redteam.report.figures import count, level, money, rate, share, sh
 from wellhead.redteam.report.gallery import cell
 from wellhead.redteam.report.junit import junit
 from wellhead.redteam.report.markdown import markdown
-from wellhead.redteam.report.summary import Summary, at_chance, finite, summarise
+from wellhead.redteam.report.summary import Summary, about_nothing, finite, summarise
 from wellhead.redteam.report.words import headline, verdict
 
 
@@ -160,7 +160,7 @@ def _leak_tiles(s: Summary) -> list[Tile]:
     if not s.leak:
         return []
     outcome, leak = s.leak
-    if at_chance(leak):
+    if about_nothing(leak):
         return [Tile("about nothing", "told of who was in the training set", "good")]
     if leak.tpr1 is None:
         return [

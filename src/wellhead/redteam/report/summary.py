@@ -13,6 +13,8 @@ from wellhead.redteam.outcome import Exact, Leak, Mark, Outcome, Study
 RECOVERED = 1e-6
 """Largest difference of probabilities at which a copy counts as the model itself."""
 
+_SLIGHT_AREA, _SLIGHT_RATE = 0.53, 0.02
+
 BASELINES = ("random", "pool")
 """Attacks that ask at random: what the clever ones have to beat."""
 
@@ -83,13 +85,19 @@ def _cheapest(study: Study, goal: float) -> Goal:
     needs = [(need(o.marks, goal), o.attack) for o in study.outcomes if o.marks]
     reached = [(n, attack) for n, attack in needs if n.rows is not None]
     if reached:
-        return Goal(*min(reached, key=lambda pair: pair[0].rows or 0))
+        return Goal(*min(reached, key=lambda pair: (pair[0].rows or 0, pair[0].surely or math.inf)))
     return Goal(max((n for n, _ in needs), key=lambda n: (n.soonest is not None, n.asked)), "")
 
 
 def _tells(leak: Leak) -> tuple[bool, float, float]:
     """How well a leak tells members: surely above chance first, then true positives at 1 %, then area."""
-    return not at_chance(leak), leak.tpr1_interval[0] if leak.tpr1 is not None else 0.0, leak.auc
+    return not about_nothing(leak), leak.tpr1_interval[0] if leak.tpr1 is not None else 0.0, leak.auc
+
+
+def about_nothing(leak: Leak) -> bool:
+    """True where guessing is within the intervals, or so near that it comes to the same."""
+    rare = leak.tpr1 is None or leak.tpr1_interval[1] < _SLIGHT_RATE
+    return at_chance(leak) or (leak.auc_interval[1] < _SLIGHT_AREA and rare)
 
 
 def at_chance(leak: Leak) -> bool:

@@ -18,7 +18,7 @@ from wellhead.redteam.report.figures import (
     small,
     span,
 )
-from wellhead.redteam.report.summary import Summary, at_chance, is_baseline
+from wellhead.redteam.report.summary import Summary, about_nothing, at_chance, is_baseline
 from wellhead.redteam.report.words import copy, goal_word, state
 
 Row = tuple[str, ...]
@@ -210,8 +210,14 @@ def _leak_row(leak: Leak) -> Row:
         rate(leak, 0.001),
         f"{leak.advantage:.3f}",
         f"{leak.epsilon:.2f}",
-        "about nothing: guessing is within the intervals" if at_chance(leak) else "above guessing",
+        _said(leak),
     )
+
+
+def _said(leak: Leak) -> str:
+    if at_chance(leak):
+        return "about nothing: guessing is within the intervals"
+    return "about nothing: hardly above guessing" if about_nothing(leak) else "above guessing"
 
 
 def probed(told: Probed | None) -> tuple[Table, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from wellhead.redteam import cost
 from wellhead.redteam.outcome import Leak, Outcome, Study
 from wellhead.redteam.report.figures import between, count, level, money, share, shares, small, span
-from wellhead.redteam.report.summary import Summary, at_chance, summarise
+from wellhead.redteam.report.summary import Summary, about_nothing, at_chance, summarise
 
 STATES = {
     "ok": "ran",
@@ -38,9 +38,16 @@ def headline(study: Study) -> str:
     if s.best:
         return "No clone of this model was better than guessing"
     if s.leak:
-        found = "about nothing" if at_chance(s.leak[1]) else "something"
-        return f"The answers tell {found} of who was in the training set"
+        return _leak_headline(s.leak[1])
     return "What the answers show of each class" if s.likenesses else "Nothing was measured"
+
+
+def _leak_headline(leak: Leak) -> str:
+    if about_nothing(leak):
+        return "The answers tell about nothing of who was in the training set"
+    if leak.tpr1 is None:
+        return "The answers tell something of who was in the training set"
+    return f"{share(leak.tpr1)} of the training rows can be recognised by the model's answers"
 
 
 def verdict(study: Study) -> str:
@@ -103,7 +110,8 @@ def _copied(study: Study, s: Summary) -> str:
     agrees = "reaches" if study.task == "regressor" else "agrees with it on"
     guess = "the mean alone gives 0" if study.task == "regressor" else f"guessing gives {share(study.chance)}"
     of = "on" if study.task == "regressor" else "of"
-    by = f" ({outcome.attack}, {mark.learner})" if mark.learner else f" ({outcome.attack})"
+    own = mark.learner in ("", "its own")
+    by = f" ({outcome.attack})" if own else f" ({outcome.attack}, {mark.learner})"
     return (
         f"{start}: after {count(mark.rows)} queries the best clone{by} {agrees} {level(study, mark.fidelity)} {of} "
         f"{count(study.judges)} inputs that were not asked "
@@ -127,8 +135,9 @@ def _and(words: list[str]) -> str:
 
 
 def _took(n: cost.Need) -> str:
-    """Rows, with a word of warning where the lower end of the interval is not there yet."""
-    return f"{count(n.rows or 0)}" + ("" if n.surely else " (perhaps more)")
+    """Rows, and those at which the lower end of the interval is there too."""
+    sure = "" if n.surely == n.rows else f" ({count(n.surely)} to be sure)" if n.surely else " (perhaps more)"
+    return f"{count(n.rows or 0)}{sure}"
 
 
 def _priced(study: Study, s: Summary) -> str:
@@ -169,10 +178,10 @@ def _leaked(s: Summary) -> str:
 def leak_sentence(leak: Leak, attack: str) -> str:
     """What one membership attack found, in words."""
     area = f"AUC {leak.auc:.3f} ({leak.auc_interval[0]:.3f} to {leak.auc_interval[1]:.3f})"
-    if at_chance(leak):
+    if about_nothing(leak):
+        least = "and its intervals include guessing" if at_chance(leak) else "hardly above guessing"
         return (
-            f"Of who was in the training set the answers told about nothing: the best attack ({attack}) has {area}, "
-            f"and its intervals include guessing."
+            f"Of who was in the training set the answers told about nothing: {attack}, the best, has {area}, {least}."
         )
     if leak.tpr1 is None:
         return (

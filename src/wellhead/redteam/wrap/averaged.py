@@ -18,11 +18,16 @@ from wellhead.redteam.wrap.wrapper import Way, Wrapper
 
 
 class Averaged(Wrapper, frozen=True, kw_only=True, eq=False):
-    """Each input `times` times in the same round: mean scores and values, the commonest label. Costs `times` queries each."""
+    """Each input `times` times in the same round: mean scores and values, the commonest label.
+
+    Costs `times` queries for each of the attack's.
+    """
 
     kind: ClassVar[str] = "averaged"
     note: ClassVar[str] = "every input asked several times, answers averaged"
-    paper: ClassVar[str] = "Tang et al., ModelGuard, USENIX Security 2024 (smoothing); Orekondy et al., arXiv 1906.10908"
+    paper: ClassVar[str] = (
+        "Tang et al., ModelGuard, USENIX Security 2024 (smoothing); Orekondy et al., arXiv 1906.10908"
+    )
 
     times: int = 3
 
@@ -55,7 +60,7 @@ def averaged(answer: Answer, times: int) -> Answer:
     if labels is not None:
         labels = commonest(labels.reshape(times, -1))
     if scores is not None and labels is not None:
-        whole = ~np.isnan(scores).any(axis=1)
+        whole = scored(Answer(answer.kind, scores))
         labels = np.where(whole, np.where(whole[:, None], scores, 0.0).argmax(axis=1), labels)
     return Answer(answer.kind, scores, labels, values)
 

@@ -1,4 +1,4 @@
-"""Undo a defence that is known: of all probabilities that it would have turned into this answer, the mean."""
+"""Undo a defence that is known: of all probabilities that it would have turned into an answer, the mean."""
 
 from __future__ import annotations
 
@@ -14,17 +14,22 @@ from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
 from wellhead.defend.guarantees import Context
 from wellhead.plugins import find
-from wellhead.redteam.attack import Attack, scored
+from wellhead.redteam.attack import Attack, Extraction, Result, scored, take_inputs
 from wellhead.redteam.clone import softmax
 from wellhead.redteam.extract.active import Random
 from wellhead.redteam.known import Known
+from wellhead.redteam.network import Recipe, train
+from wellhead.redteam.transcript import keys
 from wellhead.redteam.wrap.wrapper import Way, Wrapper
 
 _CLOSE = 0.01
 _FLOOR = 0.05
 _CELLS = 400_000
 _FEWEST = 16
-_ROUNDS = 6
+_LOOKS = 3
+_FOLDS = 5
+_PASSES = 2
+_RECIPE = Recipe(epochs=40)
 
 Shape = Callable[[Scores], Scores]
 """What a defence does to probabilities."""
@@ -32,7 +37,8 @@ Shape = Callable[[Scores], Scores]
 
 class Recovered(Wrapper, frozen=True, kw_only=True, eq=False):
     """Partial Bayes: Dirichlet samples around each answer are pushed through the defence; the mean of those that come
-    out within an L1 distance of 0.01 of the answer, or nearest, with the same best class, replaces it. Costs no query more.
+    out within an L1 distance of 0.01 of the answer, or nearest, with the same best class, replaces it. In the end
+    samples are drawn once more around what clones of the other answers expect. Costs no query more.
 
     defence: a name of `wellhead.defences` or `reverse_sigmoid`.  settings: its fields.
     samples: for each answer.  sharpness: of the samples, times the number of classes.
@@ -43,7 +49,7 @@ class Recovered(Wrapper, frozen=True, kw_only=True, eq=False):
     paper: ClassVar[str] = "Tang et al., ModelGuard, USENIX Security 2024 (partial Bayes attack)"
 
     defence: str = "rounding"
-    settings: dict[str, float] = {}
+    settings: dict[str, float] = msgspec.field(default_factory=dict)
     samples: int = 400
     sharpness: float = 8.0
 
@@ -65,18 +71,60 @@ class Recovered(Wrapper, frozen=True, kw_only=True, eq=False):
         return cls(attack=inner.suit(known), defence="rounding", settings={"decimals": known.decimals})
 
     def _way(self, rng: np.random.Generator) -> Way:
-        shape = resolve(self.defence, self.settings)
+        return _Undoing(self, rng)
 
-        def way(inputs: Inputs) -> Generator[Inputs, Answer, Answer]:
-            answer = yield inputs
-            whole = scored(answer)
-            if answer.scores is None or not whole.any():
-                return answer
-            scores = softmax(answer.scores) if answer.kind == Exposure.LOGITS else answer.scores.copy()
-            scores[whole] = recover(scores[whole], shape, self.samples, self.sharpness, rng)
-            return Answer(Exposure.PROBABILITIES, scores, answer.labels)
+    def _end(self, way: Way, result: Result) -> Result:
+        if not isinstance(way, _Undoing) or not isinstance(result, Extraction):
+            return result
+        return msgspec.structs.replace(result, answer=way.again(result.inputs, result.answer))
 
-        return way
+
+class _Undoing:
+    """Undoes what one conversation is told, and keeps it: in the end all of it says more of each."""
+
+    def __init__(self, attack: Recovered, rng: np.random.Generator) -> None:
+        self._attack, self._rng = attack, rng
+        self._shape = resolve(attack.defence, attack.settings)
+        self._told: dict[str, Array] = {}
+
+    def __call__(self, inputs: Inputs) -> Generator[Inputs, Answer, Answer]:
+        answer = yield inputs
+        rows = np.flatnonzero(scored(answer))
+        if answer.scores is None or not rows.size:
+            return answer
+        told = softmax(answer.scores) if answer.kind == Exposure.LOGITS else answer.scores
+        self._told.update(zip(keys("", take_inputs(inputs, rows)), told[rows], strict=True))
+        return _replaced(answer, rows, self._recover(told[rows], told[rows], _LOOKS))
+
+    def again(self, inputs: Inputs, answer: Answer) -> Answer:
+        """The answer, looked for around what clones that have not seen it expect."""
+        names = keys("", inputs)
+        rows = np.flatnonzero(scored(answer))
+        rows = rows[[names[row] in self._told for row in rows]] if rows.size else rows
+        if answer.scores is None or rows.size < _FOLDS**2:
+            return answer
+        told, guess = np.stack([self._told[names[row]] for row in rows]), answer.scores[rows]
+        for _ in range(_PASSES):
+            expected = _expected(take_inputs(inputs, rows), guess, self._rng)
+            guess = self._recover(told, expected, 1)
+        return _replaced(answer, rows, guess)
+
+    def _recover(self, told: Scores, around: Scores, looks: int) -> Scores:
+        attack = self._attack
+        return recover(told, around, self._shape, (attack.samples, attack.sharpness, looks), self._rng)
+
+
+def _replaced(answer: Answer, rows: Array, scores: Scores) -> Answer:
+    whole = np.full_like(answer.scores, np.nan)
+    whole[rows] = scores
+    return Answer(Exposure.PROBABILITIES, whole, answer.labels)
+
+
+def _expected(inputs: Inputs, targets: Scores, rng: np.random.Generator) -> Scores:
+    """(n, k): for each input the probabilities of a clone that was not trained on it."""
+    fold = rng.integers(_FOLDS, size=len(targets))
+    clones = train(inputs, targets, _RECIPE, rng, np.arange(_FOLDS)[:, None] != fold)
+    return softmax(clones.logits(inputs)[fold, np.arange(len(targets))].astype(np.float64))
 
 
 def resolve(defence: str, settings: dict[str, float]) -> Shape:
@@ -102,28 +150,31 @@ def reverse_sigmoid(scores: Scores, beta: float = 0.9, gamma: float = 0.2) -> Sc
     return np.asarray(bent / np.maximum(bent.sum(axis=1, keepdims=True), 1e-12))
 
 
-def recover(told: Scores, shape: Shape, samples: int, sharpness: float, rng: np.random.Generator) -> Scores:
-    """(n, k): the mean of what may have been behind each answer; equal answers get the same."""
-    distinct, back = np.unique(told, axis=0, return_inverse=True)
-    classes = told.shape[1]
-    samples = max(min(samples, _CELLS // classes), min(samples, _FEWEST))
-    undone = np.empty_like(distinct)
+def recover(
+    told: Scores, around: Scores, shape: Shape, effort: tuple[int, float, int], rng: np.random.Generator
+) -> Scores:
+    """(n, k): the mean of what may have been behind each answer, looked for around (n, k) `around`.
+
+    effort: samples, sharpness, and looks; a defence may move an answer far from the truth, so each further look is
+    around what the last one found.
+    """
+    samples, sharpness, looks = effort
+    classes, undone = told.shape[1], around
+    samples = max(min(samples, _CELLS // classes), _FEWEST)
     step = max(_CELLS // (classes * samples), 1)
-    for at in range(0, len(distinct), step):
-        undone[at : at + step] = _behind(distinct[at : at + step], shape, samples, sharpness, rng)
-    return undone[back.reshape(-1)]
+    for _ in range(looks):
+        parts = [slice(at, at + step) for at in range(0, len(told), step)]
+        undone = np.concatenate([_behind(told[p], undone[p], shape, (samples, sharpness), rng) for p in parts])
+    return undone
 
 
-def _behind(told: Scores, shape: Shape, samples: int, sharpness: float, rng: np.random.Generator) -> Scores:
-    classes, guess = told.shape[1], told
-    # A defence may move an answer far from the truth: each round looks around what the last one found.
-    for _ in range(_ROUNDS):
-        drawn = rng.standard_gamma(np.repeat(sharpness * classes * guess + _FLOOR, samples, axis=0)) + 1e-12
-        drawn /= drawn.sum(axis=1, keepdims=True)
-        seen = shape(drawn).reshape(len(told), samples, classes)
-        away: Array = np.abs(seen - told[:, None]).sum(axis=2)
-        # Defences that keep the best class say by it where the truth lies.
-        away = away + 2.0 * (seen.argmax(axis=2) != told.argmax(axis=1)[:, None])
-        kept = (away <= np.maximum(away.min(axis=1), _CLOSE)[:, None])[:, :, None]
-        guess = (drawn.reshape(seen.shape) * kept).sum(axis=1) / kept.sum(axis=1)
-    return guess
+def _behind(told: Scores, around: Scores, shape: Shape, effort: tuple[int, float], rng: np.random.Generator) -> Scores:
+    (samples, sharpness), classes = effort, told.shape[1]
+    drawn = rng.standard_gamma(np.repeat(sharpness * classes * around + _FLOOR, samples, axis=0)) + 1e-12
+    drawn /= drawn.sum(axis=1, keepdims=True)
+    seen = shape(drawn).reshape(len(told), samples, classes)
+    # Defences that keep the best class say by it where the truth lies.
+    other = seen.argmax(axis=2) != told.argmax(axis=1)[:, None]
+    away: Array = np.abs(seen - told[:, None]).sum(axis=2) + 2.0 * other
+    kept = (away <= np.maximum(away.min(axis=1), _CLOSE)[:, None])[:, :, None]
+    return np.asarray((drawn.reshape(seen.shape) * kept).sum(axis=1) / kept.sum(axis=1))

@@ -11,7 +11,7 @@ import numpy as np
 from wellhead.core.arrays import Inputs
 from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
-from wellhead.redteam.attack import Attack, Conversation
+from wellhead.redteam.attack import Attack, Conversation, Result
 from wellhead.redteam.extract.active import Random
 from wellhead.redteam.known import Known
 
@@ -20,7 +20,7 @@ Way: TypeAlias = Callable[[Inputs], Generator[Inputs, Answer, Answer]]
 
 
 class Wrapper(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """An attack around `attack`. A wrapper adds `kind`, `note` and `_way`.
+    """An attack around `attack`. A wrapper adds `kind`, `note`, `_way` and perhaps `_end`.
 
     kind: its own name, the entry point; the attack as a whole is called `kind_inner`.  note: one clause for the report.
     """
@@ -61,9 +61,13 @@ class Wrapper(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             while True:
                 inputs = talk.send((yield from way(inputs)))
         except StopIteration as stop:
-            return msgspec.structs.replace(stop.value, detail=f"{stop.value.detail}; {self.note}".lstrip("; "))
+            result = self._end(way, stop.value)
+            return msgspec.structs.replace(result, detail=f"{result.detail}; {self.note}".lstrip("; "))
         finally:
             talk.close()
 
     def _way(self, rng: np.random.Generator) -> Way:
         raise NotImplementedError
+
+    def _end(self, way: Way, result: Result) -> Result:  # noqa: ARG002 - for wrappers that look back
+        return result
