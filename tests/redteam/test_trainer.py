@@ -84,7 +84,7 @@ def test_training_is_textbook_adam(kind, hidden):
         params = slow_twin(scaled, goal, recipe, int(seeds[k]), np.flatnonzero(subsets[k]))
         expected = forward(params, scaled)
         expected = expected * values.std() + values.mean() if kind == "values" else expected
-        np.testing.assert_allclose(made.logits(x)[k], expected, rtol=2e-3, atol=2e-3)
+        np.testing.assert_allclose(made.logits(x)[k], expected, rtol=1e-4, atol=1e-4)
 
 
 def test_recipes_that_are_refused():

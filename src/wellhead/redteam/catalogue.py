@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
-from wellhead.core.errors import MissingExtra, Unsuited
+from wellhead.core.errors import ConfigError, MissingExtra, Unsuited
 from wellhead.core.exposure import Exposure
 from wellhead.plugins import find, names
 from wellhead.redteam.attack import Attack
@@ -62,7 +62,10 @@ def zoo(wanted: Sequence[str] = (), rooms: Iterable[str] = ROOMS) -> tuple[list[
     for name in wanted or names("attacks"):
         try:
             kind = find("attacks", name)
-        except MissingExtra as e:
+        except (MissingExtra, ConfigError) as e:
+            # A broken plug-in shall not end a study that did not ask for it.
+            if wanted and isinstance(e, ConfigError):
+                raise
             absent.append(Absent(name, str(e)))
             continue
         room = room_of(kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -12,29 +12,13 @@ from wellhead.core.arrays import Array, Inputs
 from wellhead.core.errors import ConfigError
 from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
+from wellhead.redteam.opened import Opened
 from wellhead.redteam.oracle import Model
-
-
-class Opened(NamedTuple):
-    """A model that can be asked, and what is known of it without asking.
-
-    shape: of one input, () where unknown.  classes: their names in score order.  pool: inputs that it came with.
-    """
-
-    model: Model
-    shape: tuple[int, ...] = ()
-    classes: tuple[str, ...] = ()
-    versions: tuple[str, ...] = ()
-    pool: Inputs | None = None
 
 
 def open_object(held: Any, name: str) -> Opened:
     """The model in a Python object; raises ConfigError where it can answer nothing."""
-    base = _packages(held)
-    if "torch" in base and hasattr(held, "state_dict"):
-        from wellhead.redteam.torch_models import module
-
-        return module(held)
+    base = packages(held)
     if type(held).__name__ == "Booster" and base & {"xgboost", "lightgbm"}:
         return xgboost_booster(held) if "xgboost" in base else lightgbm_booster(held)
     if hasattr(held, "predict") and not isinstance(held, type):
@@ -47,7 +31,7 @@ def open_object(held: Any, name: str) -> Opened:
     )
 
 
-def _packages(held: Any) -> set[str]:
+def packages(held: Any) -> set[str]:
     """Top-level packages of an object's class and its ancestors."""
     return {kind.__module__.partition(".")[0] for kind in type(held).__mro__}
 
@@ -90,7 +74,7 @@ def _versions(held: Any) -> list[tuple[str, str]]:
     import importlib.metadata
 
     found = []
-    for package in sorted(_packages(held) & {"sklearn", "xgboost", "lightgbm"}):
+    for package in sorted(packages(held) & {"sklearn", "xgboost", "lightgbm"}):
         name = {"sklearn": "scikit-learn"}.get(package, package)
         try:
             found.append((name, importlib.metadata.version(name)))

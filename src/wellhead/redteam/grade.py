@@ -17,7 +17,7 @@ from wellhead.redteam.network import Recipe, train
 from wellhead.redteam.outcome import Exact, Mark
 
 _SEEDS = 3
-_MANY_CLASSES, _VERY_MANY = 30, 200
+_VERY_MANY, _BOOSTED = 200, 12_000
 _NO_NEED = 0.999
 _EXACT_ERROR = 1e-3
 
@@ -48,16 +48,19 @@ def judges_of(held: Inputs, truth: Answer, spread: Inputs, spread_truth: Answer)
 
 
 def perceptron(inputs: Inputs, targets: Array, seed: int) -> Any:
-    """A clone that does not mind thousands of classes."""
-    return train(inputs, targets, Recipe(epochs=40, batch=64), np.random.default_rng(seed))
+    """A network that learns probabilities as they are, and does not mind thousands of classes."""
+    return train(inputs, targets, Recipe(), np.random.default_rng(seed))
 
 
-def learners_for(classes: int) -> dict[str, Learner]:
-    """The learners worth their time: trees for each class, and one column for each class, do not scale."""
-    if classes > _VERY_MANY:
-        return {"perceptron": perceptron}
-    skipped = {"gradient_boosting"} if classes > _MANY_CLASSES else set()
-    return {name: learner for name, learner in LEARNERS.items() if name not in skipped}
+def learners_for(classes: int, rows: int, text: bool = False) -> dict[str, Learner]:
+    """The learners worth their time: boosting grows trees for each class, and others a column for each."""
+    chosen: dict[str, Learner] = {} if text else {"perceptron": perceptron}
+    if classes <= _VERY_MANY:
+        chosen["logistic"] = LEARNERS["logistic"]
+        chosen["random_forest"] = LEARNERS["random_forest"]
+    if max(classes, 1) * rows <= _BOOSTED:
+        chosen["gradient_boosting"] = LEARNERS["gradient_boosting"]
+    return chosen or {"logistic": LEARNERS["logistic"]}
 
 
 def grade(extraction: Extraction, judges: Judges, seed: int = 0) -> tuple[tuple[Mark, ...], Clone | None]:
@@ -83,7 +86,7 @@ def _own(clone: Clone | None, judges: Judges) -> Graded | None:
 
 def _tried(inputs: Inputs, answer: Answer, judges: Judges, seed: int) -> Iterator[Graded]:
     """Every learner on the scores, or what there is; then the best of them on labels alone."""
-    learners = learners_for(_classes(answer))
+    learners = _learners(inputs, answer)
     first: list[Graded] = []
     for told, asked, targets in trainings(inputs, answer):
         names = [max(first, key=lambda g: g.fidelity.value).learner] if first else list(learners)
@@ -91,6 +94,10 @@ def _tried(inputs: Inputs, answer: Answer, judges: Judges, seed: int) -> Iterato
             clone = learners[name](asked, targets, seed)
             first.append(Graded(clone, name, told, fidelity(clone, judges.held, judges.truth)))
             yield first[-1]
+
+
+def _learners(inputs: Inputs, answer: Answer) -> dict[str, Learner]:
+    return learners_for(_classes(answer), len(inputs), isinstance(inputs, list))
 
 
 def _classes(answer: Answer) -> int:
@@ -103,7 +110,7 @@ def _fit(inputs: Inputs, answer: Answer, like: Graded, seed: int) -> Clone | Non
     """The same learner on the same kind of answers; None where these rows have none of that kind."""
     for told, asked, targets in trainings(inputs, answer):
         if told == like.told:
-            clone: Clone = learners_for(_classes(answer))[like.learner](asked, targets, seed)
+            clone: Clone = (LEARNERS | {"perceptron": perceptron})[like.learner](asked, targets, seed)
             return clone
     return None
 
@@ -126,6 +133,8 @@ def _at(n: int, inputs: Inputs, answer: Answer, like: Graded, judges: Judges, se
 
 def _shares(inputs: Inputs, answer: Answer, best: Graded, judges: Judges, seed: int) -> list[float]:
     """Fidelity of the same learner with other seeds."""
+    if best.learner == "logistic":
+        return [best.fidelity.value]  # it has no seed
     clones = [_fit(inputs, answer, best, seed + i) for i in range(1, _SEEDS)]
     others = [fidelity(c, judges.held, judges.truth).value for c in clones if c is not None]
     return [best.fidelity.value, *others]

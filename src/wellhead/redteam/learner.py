@@ -34,6 +34,7 @@ from wellhead.redteam.network import Networks, Recipe, train
 
 _REPLICAS_FLOOR = 0.005
 _ROW_VISITS = 400_000
+_COLUMN_VISITS = 3e8
 _STRENGTH = 10.0
 
 
@@ -109,7 +110,9 @@ def mlp(inputs: Inputs, targets: Array, seed: int) -> Networks | Constant:
     """A network of one hidden layer; probabilities are learnt as they are."""
     if not _are_values(targets) and (only := _only(targets)):
         return only
-    epochs = int(np.clip(_ROW_VISITS / len(targets), 20, 200))
+    # A step costs as much as there are inputs and outputs: wide ones, such as texts, get fewer.
+    width = matrix(inputs[:1]).shape[1] + (1 if _are_values(targets) else _width(targets))
+    epochs = int(np.clip(min(_ROW_VISITS, _COLUMN_VISITS / width) / len(targets), 20, 200))
     recipe = Recipe(hidden=(128,), epochs=epochs, batch=64, centred=True)
     return train(inputs, targets, recipe, np.random.default_rng(seed))
 

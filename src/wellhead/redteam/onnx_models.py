@@ -11,7 +11,7 @@ from wellhead.core.arrays import Array, Inputs
 from wellhead.core.errors import ConfigError
 from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
-from wellhead.redteam.estimators import Opened
+from wellhead.redteam.opened import Opened
 
 _TYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(float16)": np.float16}
 

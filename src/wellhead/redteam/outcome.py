@@ -55,7 +55,9 @@ class Leak(msgspec.Struct, frozen=True, kw_only=True):
     """How well one attack told members from non-members, with 95 % intervals (low, high).
 
     tpr1, tpr01: true positive rates at 1 % and 0.1 % false positives; None where the non-members are too few for it.
-    upper1, upper01: what the interval still allows, also where the rate itself is None.
+    Their intervals tell what is still possible, also where the rate itself is None.
+    false1, false01: intervals of the false positives that there really were at those thresholds.
+    ties1, ties01: the same true positive rates with ties broken at random, and in the attacker's favour.
     advantage: largest true minus false positive rate.  epsilon: lower bound of the differential privacy loss.
     curve: (false, true) positive rates for the plot.
     """
@@ -72,6 +74,10 @@ class Leak(msgspec.Struct, frozen=True, kw_only=True):
     balanced_accuracy: float
     epsilon: float
     curve: tuple[tuple[float, float], ...] = ()
+    false1: tuple[float, float] = (0.0, 1.0)
+    false01: tuple[float, float] = (0.0, 1.0)
+    ties1: tuple[float, float] = (0.0, 1.0)
+    ties01: tuple[float, float] = (0.0, 1.0)
 
 
 class Likeness(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from wellhead.core.errors import ConfigError, MissingExtra
-from wellhead.redteam.estimators import Opened, open_object
+from wellhead.redteam.estimators import open_object, packages
+from wellhead.redteam.opened import Opened
 
 _OBJECT = re.compile(r"([\w./\\-]+?(?:\.py)?):([A-Za-z_][\w.]*)")
 _PICKLES = (".pkl", ".pickle", ".joblib", ".sav", ".dill", ".pth")
@@ -37,13 +38,22 @@ def open_local(text: str) -> tuple[Opened, str]:
     found = _OBJECT.fullmatch(text)
     if found and not file.exists():
         held, source = _object(found[1], found[2])
-        return open_object(held, text), f"{text}#{_digest(source)}" if source else text
+        return open_held(held, text), f"{text}#{_digest(source)}" if source else text
     if not file.is_file():
         raise ConfigError(
             f"expected a URL, a model file or module:object, got {text!r}",
             "such as http://127.0.0.1:8000, model.onnx or my_package.models:classifier",
         )
     return _reader(file)(file), f"{file.name}#{_digest(file)}"
+
+
+def open_held(held: Any, name: str) -> Opened:
+    """The model in a Python object; see `estimators.open_object`."""
+    if "torch" in packages(held) and hasattr(held, "state_dict"):
+        from wellhead.redteam.torch_models import module
+
+        return module(held)
+    return open_object(held, name)
 
 
 def _digest(file: Path) -> str:

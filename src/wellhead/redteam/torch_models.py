@@ -11,7 +11,7 @@ from wellhead.core.arrays import Inputs
 from wellhead.core.errors import ConfigError, MissingExtra
 from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
-from wellhead.redteam.estimators import Opened
+from wellhead.redteam.opened import Opened
 
 _REMEDY = "try: pip install 'wellhead[torch]'"
 

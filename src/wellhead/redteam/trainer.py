@@ -13,7 +13,7 @@ from wellhead.core.arrays import Array
 from wellhead.core.errors import ConfigError
 
 _MOMENTUM, _FORGETTING = 0.9, 0.999
-_TINY = 1e-16
+_EPSILON = 1e-8
 _AHEAD = 64
 
 
@@ -21,8 +21,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     """How a perceptron is trained: ReLU layers, Adam, cross-entropy (squared error for values).
 
     hidden: width of each hidden layer; none makes it linear.  decay: L2 penalty on weights, not on biases.
-    centred: inputs of like ranges, such as pixels, are centred, which is easier to learn from; otherwise inputs in [0, 1]
-    are taken as they are.
+    centred: inputs of like ranges, such as pixels, are centred, which is easier to learn from; otherwise those in
+    [0, 1] are taken as they are.
     Raises ConfigError where a width, epochs, batch or rate is not positive.
     """
 
@@ -99,7 +99,6 @@ class Trainer:
         self.batch = recipe.batch
         self.shape = Shape.of(x.shape[1], recipe, goal.outputs, k)
         self.params, self.grads, self.first, self.second = (np.zeros(self.shape.size, np.float32) for _ in range(4))
-        self.second += _TINY
         self.layers, self.slopes = self.shape.views(self.params), self.shape.views(self.grads)
         widths = [x.shape[1], *recipe.hidden, goal.outputs]
         self.acts = [np.zeros((k, self.batch, w), np.float32) for w in widths]
@@ -124,10 +123,10 @@ class Trainer:
         for step in range(steps):
             if step % _AHEAD == 0:
                 order = np.stack([next(d) for d in draws]).reshape(len(draws), _AHEAD, self.batch)
-            scale = self._renorm(scale) if step % _AHEAD == 0 else scale
+                scale = self._renorm(scale)
             scale /= _MOMENTUM
             self._slopes(order[:, step % _AHEAD], scale)
-            self._adam(step + 1)
+            self._adam(step + 1, scale)
         return self.layers
 
     def _slopes(self, picked: Array, scale: float) -> None:
@@ -165,17 +164,18 @@ class Trainer:
             delta -= np.take(self.goal.soft, picked, axis=0, out=self.soft, mode="clip")
         np.multiply(delta, np.float32(scale / self.batch), out=self.deltas[-1])
 
-    def _adam(self, step: int) -> None:
-        """One step. Both moments are kept times 1 / momentum**steps, which saves the pass that shrinks the first."""
+    def _adam(self, step: int, scale: float) -> None:
+        """One step. The first moment is kept times `scale`, the second times its square: a pass less over the first."""
         g, first, second = self.grads, self.first, self.second
         first += g
         np.multiply(g, g, out=g)
         second *= np.float32(_FORGETTING / _MOMENTUM**2)
         second += g
         np.sqrt(second, out=g)
+        unbias = np.sqrt((1 - _FORGETTING**step) / (1 - _FORGETTING))
+        g += np.float32(_EPSILON * unbias * scale)
         np.divide(first, g, out=g)
-        unbias = np.sqrt((1 - _FORGETTING**step) / (1 - _FORGETTING)) * (1 - _MOMENTUM) / (1 - _MOMENTUM**step)
-        g *= np.float32(self.recipe.rate * unbias)
+        g *= np.float32(self.recipe.rate * unbias * (1 - _MOMENTUM) / (1 - _MOMENTUM**step))
         self.params -= g
 
     def _renorm(self, scale: float) -> float:

@@ -107,6 +107,7 @@ class Transcript:
     """Append-only record of one or more sessions; safe to use from many threads.
 
     path: a JSONL file, created where absent and resumed where present; None keeps nothing on disk.
+    targets: that were asked, in the order of their first session.
     Times are microseconds since 1970 UTC by the oracle's clock. One file may hold several targets: answers are kept
     apart, what was spent is summed.
     Raises StoreError where the file is no transcript, cannot be written, or is in use by another process.
@@ -119,7 +120,19 @@ class Transcript:
         self._open: dict[int, Sent] = {}
         self._number = self._rows = self._calls = self._retries = 0
         self._began_us = self._last_us = self._elapsed_us = 0
+        self.targets: list[str] = []
         self._file = None if path is None else self._load(Path(path))
+
+    @classmethod
+    def read(cls, path: Path) -> Transcript:
+        """What a file holds, kept in memory: the file is neither locked nor written."""
+        record = cls()
+        try:
+            with path.open("rb") as file:
+                record._replay_all(file, path)
+        except OSError as e:
+            raise StoreError(f"expected a transcript at {path}, got: {e.strerror}") from e
+        return record
 
     def _load(self, path: Path) -> BinaryIO:
         try:
@@ -136,6 +149,10 @@ class Transcript:
 
     def _resume(self, file: BinaryIO, path: Path) -> None:
         file.seek(0)
+        file.truncate(self._replay_all(file, path))
+
+    def _replay_all(self, file: BinaryIO, path: Path) -> int:
+        """Note every line; returns the bytes of those that are whole."""
         kept = 0
         for number, line in enumerate(file, 1):
             # A kill cuts the last line; its `sent` stands without a reply. Other text is not ours to cut.
@@ -143,7 +160,7 @@ class Transcript:
                 break
             self._replay(line, path, number)
             kept += len(line)
-        file.truncate(kept)
+        return kept
 
     def _replay(self, line: bytes, path: Path, number: int) -> None:
         try:
@@ -157,6 +174,8 @@ class Transcript:
     def _note(self, line: Line) -> None:
         """Put one line into the counts and the cache."""
         if isinstance(line, Opened):
+            if line.target not in self.targets:
+                self.targets.append(line.target)
             self._elapsed_us += self._last_us - self._began_us
             self._began_us = line.time_us
         elif isinstance(line, Sent):

@@ -58,7 +58,7 @@ def victim():
     return model, inputs[pool], inputs[judge]
 
 
-@pytest.mark.parametrize(("kind", "least"), [(active.Random, 0.93), (active.Margin, 0.95), (active.KCenter, 0.95)])
+@pytest.mark.parametrize(("kind", "least"), [(active.Random, 0.92), (active.Margin, 0.94), (active.KCenter, 0.94)])
 def test_clones_of_a_network_from_300_answers(victim, kind, least):
     model, pool, judge = victim
     result = finish(run(kind.suit(Known(rows=300, pool=pool)), InProcess(model.predict_proba), seed=1)).result

@@ -40,7 +40,7 @@ def test_shadows_are_surer_of_what_they_saw(recipe):
     rng = np.random.default_rng(0)
     records = Records(rng.normal(size=(60, 8)), rng.integers(3, size=60))
     sets = draw(60, 0, 0, 4, rng)
-    training = Training(recipe, Recipe(hidden=(32,), epochs=60, batch=10))
+    training = Training(recipe, Recipe(hidden=(64,), epochs=100, batch=10, rate=1e-2))
     (found, few) = shadow_margins(
         records, sets, training, [records, Records(records.inputs[:3], records.labels[:3])], rng
     )

@@ -7,16 +7,16 @@ from typing import ClassVar, Self
 import msgspec
 import numpy as np
 
-from wellhead.core.arrays import Array, Inputs
+from wellhead.core.arrays import Array, Inputs, Labels
 from wellhead.core.errors import ConfigError
 from wellhead.core.exposure import Exposure
-from wellhead.redteam.attack import Conversation
+from wellhead.redteam.attack import Conversation, take_inputs
 from wellhead.redteam.box import Box
 from wellhead.redteam.extract.gathered import Gathered
-from wellhead.redteam.extract.jacobian import stride
+from wellhead.redteam.extract.jacobian import compact, labels_of, stride
 from wellhead.redteam.extract.synthetic import structured, uniform
 from wellhead.redteam.known import Known
-from wellhead.redteam.learner import fit_answers, targets_of
+from wellhead.redteam.learner import fit_answers
 from wellhead.redteam.network import Networks, Recipe, train
 
 _TRAMER = "Tramèr et al., Stealing Machine Learning Models via Prediction APIs, USENIX Security 2016"
@@ -67,7 +67,7 @@ class Uniform(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 class Adaptive(Uniform, frozen=True, kw_only=True, eq=False):
     """Adaptive retraining: a uniform round, then points on the boundary of a clone trained on all answers so far.
 
-    learner: of that clone.  Each point is bisected between two uniform ones that the clone tells apart. Regressors have
+    learner: of that clone.  Each point is bisected between a uniform one and one of another answer. Regressors have
     no boundary and are asked uniformly. Costs as many queries as it is given.
     """
 
@@ -79,15 +79,24 @@ class Adaptive(Uniform, frozen=True, kw_only=True, eq=False):
         if not gathered.rows or gathered.answer.values is not None:
             return uniform(self.box, rows, rng)
         clone = fit_answers(gathered.inputs, gathered.answer, self.learner, int(rng.integers(2**31)))
-        ends = [self.box.unit(uniform(self.box, _DRAWN * rows, rng)) for _ in range(2)]
-        label = clone.predict(self.box.inputs(ends[0]))
-        apart = np.flatnonzero(label != clone.predict(self.box.inputs(ends[1])))[:rows]
-        one, other, label = ends[0][apart], ends[1][apart], label[apart]
-        for _ in range(_HALVINGS):
+        one = self.box.unit(uniform(self.box, _DRAWN * rows, rng))
+        other = self.box.unit(take_inputs(gathered.inputs, balanced(labels_of(gathered.answer), len(one), rng)))
+        label = clone.predict(self.box.inputs(one))
+        apart = np.flatnonzero(label != clone.predict(self.box.inputs(other)))[:rows]
+        rest = one[: rows - apart.size]
+        one, other, label = one[apart], other[apart], label[apart]
+        for _ in range(_HALVINGS if apart.size else 0):
             middle = (one + other) / 2
-            same = (clone.predict(self.box.inputs(middle)) == label)[:, None] if len(middle) else np.zeros((0, 1), bool)
+            same = (clone.predict(self.box.inputs(middle)) == label)[:, None]
             one, other = np.where(same, middle, one), np.where(same, other, middle)
-        return self.box.inputs(np.concatenate([one, ends[0]])[:rows])
+        return self.box.inputs(np.concatenate([one, rest]))
+
+
+def balanced(labels: Labels, rows: int, rng: np.random.Generator) -> Array:
+    """(rows,) indices, every class that occurs equally likely: a rare one is what a boundary is found with."""
+    kinds, group = np.unique(labels, return_inverse=True)
+    weights = 1.0 / (kinds.size * np.bincount(group)[group])
+    return rng.choice(labels.size, rows, p=weights)
 
 
 class DataFree(Uniform, frozen=True, kw_only=True, eq=False):
@@ -109,7 +118,7 @@ class DataFree(Uniform, frozen=True, kw_only=True, eq=False):
             return start
         subsets = rng.random((2, gathered.rows)) < _SHARE
         subsets[:, 0] |= ~subsets.any(axis=1)
-        pair = train(gathered.inputs, targets_of(gathered.answer), self.recipe, rng, subsets)
+        pair = train(gathered.inputs, compact(gathered.answer), self.recipe, rng, subsets)
         unit = self.box.unit(start)
         led = unit[: -(-rows // 2)]
         for _ in range(self.steps):

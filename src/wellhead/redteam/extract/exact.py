@@ -107,6 +107,26 @@ class Notes:
         """`value`, `logits` or `probabilities`."""
         return "value" if self.last.values is not None else self.last.kind.name.lower()
 
+    @property
+    def classes(self) -> int:
+        """Columns of the scores, 1 for values."""
+        return 1 if self.last.scores is None else self.last.scores.shape[1]
+
+    def shares(self) -> tuple[Array, Array]:
+        """Points and what was told of them, saturated rows too: probabilities that sum to one, logits or values."""
+        told = join(self._told)
+        points = np.concatenate([self.unit(inputs) for inputs in self._asked])
+        if told.values is not None:
+            return points, told.values[:, None]
+        if told.scores is None:
+            raise Unsuited("needs all scores, the answers carry less")
+        rows = scored(told)
+        scores = told.scores[rows]
+        if told.kind == Exposure.PROBABILITIES:
+            sums = scores.sum(axis=1, keepdims=True)
+            scores = scores / np.where(sums > 0, sums, 1.0)
+        return points[rows], scores
+
     def precision(self) -> Precision:
         """Of all that was told; raises Unsuited where there are no scores."""
         told = join(self._told)

@@ -61,7 +61,7 @@ class Jacobian(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         gathered, rounds = Gathered(), 0
         inputs = self._seeds(rng)[: self.rows]
         while gathered.add(inputs, (yield inputs)) and gathered.rows < self.rows:
-            network = train(gathered.inputs, targets_of(gathered.answer), self.recipe, rng)
+            network = train(gathered.inputs, compact(gathered.answer), self.recipe, rng)
             count = min(self.copies * gathered.rows, self.rows - gathered.rows)
             parents = rng.permutation(np.resize(np.arange(gathered.rows), self.copies * gathered.rows))[:count]
             step = self.step * (-1.0) ** (rounds // 5)
@@ -79,7 +79,8 @@ class Jacobian(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         self, network: Networks, gathered: Gathered, parents: Array, step: float, rng: np.random.Generator
     ) -> Inputs:
         """Inputs one step from their parents: uphill in the loss of their own labels."""
-        unit, labels = self.box.unit(take_inputs(gathered.inputs, parents)), labels_of(gathered.answer)[parents]
+        unit, targets = self.box.unit(take_inputs(gathered.inputs, parents)), compact(gathered.answer)[parents]
+        labels = targets if targets.ndim == 1 else targets.argmax(axis=1)
         return self.box.inputs(unit + stride(self.box, uphill(network, self.box, unit, labels), step, rng))
 
 
@@ -114,6 +115,12 @@ def labels_of(answer: Answer) -> Labels:
     if labels is None:
         raise ConfigError("expected answers with labels, got values")
     return labels
+
+
+def compact(answer: Answer) -> Array:
+    """What a network learns from; labels are renumbered from 0, so that it has no output for classes never seen."""
+    targets = targets_of(answer)
+    return np.unique(targets, return_inverse=True)[1] if targets.dtype == np.int64 else targets
 
 
 def uphill(network: Networks, box: Box, unit: Array, labels: Labels) -> Array:

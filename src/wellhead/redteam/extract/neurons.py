@@ -15,7 +15,8 @@ from wellhead.redteam.extract.kinks import Line
 _GRID = 128
 _STEP = 2e-4
 _AGREED = 1e-6
-DEBUG=False
+_FEW = 3
+_NOTHING = 1e-7
 _SLACK = 1e-10
 _SLACK_BESIDE_KNOWN = 1e-8
 _NARROW = 1e-9
@@ -76,10 +77,21 @@ class Layer:
             return False
         # ReLU(-z) = ReLU(z) - z: either sign will do, and the rest is in the linear part.
         direction = left[:, 0] * np.where(left[:, 0] @ along < 0, -1.0, 1.0)
+        offset, jump = -direction @ at, direction @ change
+        same = np.abs(self.hidden @ direction) > 1 - _SAME
+        same &= np.abs(self.offsets - (self.hidden @ direction) * offset) < _SAME * (1 + np.abs(offset))
+        if same.any():
+            self.jumps[same.argmax()] += jump
+            return False
         self.hidden = np.vstack([self.hidden, direction])
-        self.offsets = np.append(self.offsets, -direction @ at)
-        self.jumps = np.vstack([self.jumps, direction @ change])
+        self.offsets, self.jumps = np.append(self.offsets, offset), np.vstack([self.jumps, jump])
         return True
+
+    def prune(self) -> None:
+        """Drop what was taken back: a mistaken neuron and its correction add up to nothing."""
+        sizes = np.abs(self.jumps).max(axis=1, initial=0.0)
+        kept = sizes > _NOTHING * sizes.max(initial=0.0)
+        self.hidden, self.offsets, self.jumps = self.hidden[kept], self.offsets[kept], self.jumps[kept]
 
 
 class Search:
@@ -131,6 +143,11 @@ class Search:
         rest = flat - np.linalg.lstsq(basis.T, flat.T, rcond=None)[0].T @ basis
         return rest[np.abs(rest).max(axis=1).argmax()].reshape(slopes.shape[1:])
 
+    @property
+    def hopeless(self) -> bool:
+        """True where too many hyperplanes bend for a network of one hidden layer."""
+        return self.bent > max(_FEW, len(self.layer.hidden) // 4)
+
     def look(self, point: Array) -> Generator[Inputs, Answer, None]:
         """Ask the gradient at a point (f,), for the lines to come."""
         yield from self._ask_gradients(point[None], np.array([_STEP]))
@@ -152,9 +169,9 @@ class Search:
         again = self.layer.passes(start + kinks[:, None] * along)
         # What a neuron adds is taken off everywhere: a kink that stays on its hyperplane says that this one bends.
         self.bent = int(again.sum())
-        if again.all():
+        if not kinks.size or self.hopeless:
             return 0
-        edges = np.concatenate([[0.0], kinks[~again], [1.0]])
+        edges = np.concatenate([[0.0], kinks, [1.0]])
         middles = start + ((edges[1:] + edges[:-1]) / 2)[:, None] * along
         lengths = np.diff(edges) * float(np.linalg.norm(along))
         gradients = yield from self._ask_gradients(middles, np.minimum(_STEP, lengths / 32))
@@ -163,6 +180,5 @@ class Search:
         chords = line.slopes(edges)
         off = np.abs(along @ slopes - chords).max(axis=1)
         slopes[~(off <= _AGREED * (1 + np.nanmax(np.abs(chords), initial=0.0)))] = np.nan
-        if DEBUG: print('  bad stretches', np.isnan(slopes).any(axis=(1,2)).sum(), 'of', len(slopes))
         places = zip(edges[1:-1], np.diff(slopes, axis=0), strict=True)
         return sum(self.layer.add(change, start + t * along, along) for t, change in places)

@@ -25,7 +25,6 @@ _FRESH = 200
 _CONTROL = 50
 _AGREED = 1e-6
 _REACH = 5.0
-_FEW = 3
 
 
 class ReluNetwork(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -116,12 +115,13 @@ class Relu(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         off = np.inf
         while len(found) < self.lines:
             found.append((yield from search.line()))
-            if search.bent > max(_FEW, len(search.layer.hidden) // 4):
-                return None, f"not one hidden layer: {search.bent} of {sum(found)} kinks move from line to line"
+            if search.hopeless:
+                return None, f"not one hidden layer: {search.bent} of {sum(found)} hyperplanes bend"
             off = yield from self._check(notes, search, _FRESH, rng)
             if off < _AGREED:
+                search.layer.prune()
                 off = yield from self._check(notes, search, _CONTROL, rng)
-                return _network(notes, search.layer), _sentence(found, off)
+                return _network(notes, search.layer), _sentence(len(found), search.layer, off)
         return None, f"not exact: {off:.1e} left after {len(found)} lines"
 
     def _check(self, notes: Notes, search: Search, rows: int, rng: np.random.Generator) -> Generator[Inputs, Answer, float]:
@@ -190,6 +190,7 @@ def _network(notes: Notes, layer: Layer) -> ReluNetwork:
     )
 
 
-def _sentence(found: list[int], off: float) -> str:
-    exact = "exact" if off < _AGREED else "not quite exact"
-    return f"{exact}: {sum(found)} neurons from {len(found)} lines, relative error {off:.1e} on {_CONTROL} fresh inputs"
+def _sentence(lines: int, layer: Layer, off: float) -> str:
+    how = "exact" if off < _AGREED else "not quite exact"
+    count = len(layer.hidden)
+    return f"{how}: {count} neurons from {lines} lines, relative error {off:.1e} on {_CONTROL} fresh inputs"

@@ -80,10 +80,17 @@ class Survey:
         return ids
 
     def ask(self, points: Array) -> Asking[Array]:
-        """(n,) ids, -1 where there was no answer; raises SilentError where nothing at all was answered."""
-        ids = np.full(len(points), -1)
-        if not len(points):
-            return ids
+        """(n,) ids, -1 where there was no answer; nothing is asked twice.
+
+        Raises SilentError where nothing at all was answered, or no more may be asked.
+        """
+        first = {point.tobytes(): row for row, point in reversed(list(enumerate(np.ascontiguousarray(points))))}
+        new = np.array(sorted(row for key, row in first.items() if key not in self._id_of), np.int64)
+        if new.size:
+            yield from self._ask(points[new])
+        return np.array([self.id_of(point) for point in points], np.int64)
+
+    def _ask(self, points: Array) -> Asking[None]:
         allowed = points[: self.left]
         if not len(allowed):
             raise SilentError
@@ -93,12 +100,11 @@ class Survey:
         if not rows.size:
             raise SilentError
         told = take(answer, rows)
-        ids[rows] = self._number(told)
+        ids = self._number(told)
         self._points.append(allowed[rows])
-        self._ids.append(ids[rows])
+        self._ids.append(ids)
         self._told.append(told)
-        self._id_of |= {point.tobytes(): int(id_) for point, id_ in zip(allowed[rows], ids[rows], strict=True)}
-        return ids
+        self._id_of |= {point.tobytes(): int(id_) for point, id_ in zip(allowed[rows], ids, strict=True)}
 
     def id_of(self, point: Array) -> int:
         """The id of the answer to a point, -1 where it was not answered."""

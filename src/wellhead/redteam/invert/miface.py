@@ -16,8 +16,12 @@ from wellhead.redteam.known import Known
 from wellhead.redteam.learner import targets_of
 from wellhead.redteam.network import Networks, Recipe, train
 
-_GAIN = 1e-3
+_GAIN = 0.02
 _MOMENTUM = 0.8
+
+
+def _odds(confidence: Array) -> Array:
+    return np.asarray(log(confidence) - log(1 - confidence))
 
 
 class _Climb:
@@ -32,7 +36,7 @@ class _Climb:
     def note(self, rows: Labels, confidence: Array) -> None:
         """What z itself was given: remember the best, count rounds that brought nothing new, and slow down on those."""
         better = ~(confidence <= self.top[rows]) & ~np.isnan(confidence)
-        gained = better & ~(log(confidence) - log(self.top[rows]) < _GAIN)
+        gained = better & ~(_odds(confidence) - _odds(self.top[rows]) < _GAIN)
         self.best[rows[better]], self.top[rows[better]] = self.z[rows[better]], confidence[better]
         self.stale[rows] = np.where(gained, 0, self.stale[rows] + 1)
         self.pace[rows] *= np.where(better, 1.2, 0.8)
@@ -40,11 +44,13 @@ class _Climb:
         self.weight[rows] *= np.where(gained, 1.0, 0.5)
 
     def move(self, rows: Labels, slope: Array) -> None:
-        """A step of the pace along the slope, with momentum."""
+        """A step of the pace along the slope, with momentum; every third round in vain starts again from the best."""
         slope = slope - self.weight[rows, None] * self.z[rows]
         way = slope / np.maximum(np.linalg.norm(slope, axis=1, keepdims=True), 1e-300)
         self.drift[rows] = _MOMENTUM * self.drift[rows] + way
         self.z[rows] += self.pace[rows, None] * self.drift[rows]
+        lost = rows[self.stale[rows] % 3 == 2]
+        self.z[lost], self.drift[lost] = self.best[lost], 0.0
 
 
 class Miface(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -227,6 +233,7 @@ class ExtractInvert(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         right = np.full(tries * c, -1) if answer.top1 is None else answer.top1
         stand_in = believed.reshape(tries, c, c)[:, classes, classes] * (right.reshape(tries, c) == classes)
         worth = np.where(np.isnan(found), stand_in, found)
-        enough = worth >= 1 - self.gamma
+        # a clone that was shown labels alone is surer than its model
+        enough = worth >= np.where(np.isnan(found), 1 - self.gamma**2, 1 - self.gamma)
         chosen = np.where(enough.any(axis=0), enough.argmax(axis=0), worth.argmax(axis=0))
         return chosen, found[chosen, classes]

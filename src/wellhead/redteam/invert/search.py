@@ -47,7 +47,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     patience: int = 12
     gamma: float = 0.05
     weight: float = 0.005
-    within: float = 0.5
+    within: float = 1.0
 
     def __post_init__(self) -> None:
         if self.score not in ("confidence", "label") or self.population < 4:

@@ -44,17 +44,16 @@ class Roc(NamedTuple):
 
 
 class Rate(NamedTuple):
-    """True positives at a bounded rate of false ones. low, high: Clopper-Pearson, 95 %.
+    """True positives at a bounded rate of false ones. value: ties never help.  interval: Clopper-Pearson, 95 %.
 
-    false_low, false_high: of the false positives there really were.
+    false: interval of the false positives that there really were.  ties: value with ties broken at random, and in
+    the attacker's favour.
     """
 
     value: float
-    low: float
-    high: float
-    false: float
-    false_low: float
-    false_high: float
+    interval: tuple[float, float]
+    false: tuple[float, float]
+    ties: tuple[float, float]
 
 
 def leak(scores: Array, members: Array, seed: int = 0) -> Leak:
@@ -79,13 +78,17 @@ def leak(scores: Array, members: Array, seed: int = 0) -> Leak:
         auc=auc(scores, members),
         auc_interval=delong(inside, outside),
         tpr1=one.value if supported(outside.size, 0.01) else None,
-        tpr1_interval=(one.low, one.high),
+        tpr1_interval=one.interval,
         tpr01=tenth.value if supported(outside.size, 0.001) else None,
-        tpr01_interval=(tenth.low, tenth.high),
+        tpr01_interval=tenth.interval,
         advantage=float((roc.true / inside.size - roc.false / outside.size).max()),
         balanced_accuracy=balanced,
         epsilon=epsilon,
         curve=_curve(roc),
+        false1=one.false,
+        false01=tenth.false,
+        ties1=one.ties,
+        ties01=tenth.ties,
     )
 
 
@@ -144,21 +147,27 @@ def rate_at(inside: Array, outside: Array, rate: float, rng: np.random.Generator
     """
     mixed = rng.permutation(outside)
     halves = (mixed[: mixed.size // 2], mixed[mixed.size // 2 :])
-    hits = [called(inside, cal, rate).sum() for cal in halves]
+    value, at_random, lucky = (
+        float(np.mean([called(inside, half, rate, ties).mean() for half in halves]))
+        for ties in (1.0, rng.random(inside.size), 0.0)
+    )
     false = sum(int(called(b, a, rate).sum()) for a, b in (halves, halves[::-1]))
-    value = float(np.mean(hits)) / inside.size
     return Rate(
         value,
-        *clopper_pearson(round(value * inside.size), inside.size),
-        false / outside.size,
-        *clopper_pearson(false, outside.size),
+        clopper_pearson(round(value * inside.size), inside.size),
+        clopper_pearson(false, outside.size),
+        (at_random, lucky),
     )
 
 
-def called(scores: Array, calibration: Array, rate: float) -> Array:
-    """(n,) bool: scored higher than all but a share `rate` of the calibration rows, themselves counted in."""
+def called(scores: Array, calibration: Array, rate: float, ties: Array | float = 1.0) -> Array:
+    """(n,) bool: scored higher than all but a share `rate` of the calibration rows, itself counted in.
+
+    ties: how much an equal calibration row counts as higher, 1 where ties must not help.
+    """
     line = np.sort(calibration)
-    as_high = line.size - np.searchsorted(line, scores, "left")
+    above, from_here = (line.size - np.searchsorted(line, scores, side) for side in ("right", "left"))
+    as_high = above + ties * (from_here - above)
     return np.asarray(1 + as_high <= rate * (1 + line.size) + 1e-9)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from wellhead.core.arrays import Array, Inputs, Labels
 from wellhead.core.errors import ConfigError
 from wellhead.core.exposure import Exposure
-from wellhead.redteam.attack import Conversation, Membership
+from wellhead.redteam.attack import Conversation, Membership, take_inputs
 from wellhead.redteam.known import Known
 from wellhead.redteam.membership.leak import auc
 from wellhead.redteam.membership.shadows import Records, Training, draw_outside, shadow_margins
@@ -73,13 +73,15 @@ class Rmia(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         known.need(len(pool_labels) >= _FEW, f"needs {_FEW} labelled rows or more that are no candidates")
         some = min(len(pool_labels) // 4, known.rows - labels.size)
         known.need(some >= _FEW // 4, f"needs a budget of {labels.size + _FEW // 4} rows or more")
+        # Evenly from the whole pool, which may be sorted.
+        chosen = np.isin(np.arange(len(pool_labels)), np.linspace(0, len(pool_labels) - 1, some).astype(np.int64))
         return cls(
             candidates=known.candidates,
             labels=labels,
-            population=pool[:some],
-            population_labels=pool_labels[:some],
-            pool=pool[some:],
-            pool_labels=pool_labels[some:],
+            population=take_inputs(pool, chosen),
+            population_labels=pool_labels[chosen],
+            pool=take_inputs(pool, ~chosen),
+            pool_labels=pool_labels[~chosen],
             train_rows=known.train_rows,
             recipe=known.recipe,
             decimals=known.decimals,
@@ -157,4 +159,5 @@ def dominated(ratios: Array, population: Array, gamma: float) -> Array:
 
 def _shares(margins: Array) -> Array:
     """Probabilities of these logits."""
-    return np.asarray(np.exp(-np.logaddexp(0.0, -margins)))
+    small = np.exp(-np.abs(margins))
+    return np.asarray(np.where(margins >= 0, 1.0, small) / (1 + small))
