@@ -125,9 +125,7 @@ def _made(name: str) -> Table:
         "circles": lambda: datasets.make_circles(5000, noise=0.1, factor=0.5, random_state=0),
         "moons": lambda: datasets.make_moons(5000, noise=0.2, random_state=0),
         "blobs": lambda: datasets.make_blobs(5000, centers=3, random_state=0),
-        "five_class": lambda: datasets.make_classification(
-            1000, 20, n_informative=10, n_classes=5, random_state=0
-        ),
+        "five_class": lambda: datasets.make_classification(1000, 20, n_informative=10, n_classes=5, random_state=0),
         "iris": lambda: datasets.load_iris(return_X_y=True),
         "digits": lambda: datasets.load_digits(return_X_y=True),
         "breast_cancer": lambda: datasets.load_breast_cancer(return_X_y=True),
@@ -250,7 +248,9 @@ def tree_victim(row: dict[str, Any]) -> Victim:
     served, rng = ServedTree(fitted, arities), np.random.default_rng(1)
     low, high = codes.min(axis=0), codes.max(axis=0)
     uniform = np.where(
-        arities > 0, rng.integers(np.maximum(arities, 1), size=(UNIFORM, len(arities))), rng.uniform(low, high, (UNIFORM, len(arities)))
+        arities > 0,
+        rng.integers(np.maximum(arities, 1), size=(UNIFORM, len(arities))),
+        rng.uniform(low, high, (UNIFORM, len(arities))),
     )
     known = Known(
         task="classifier",
@@ -294,7 +294,8 @@ def attacked(row: dict[str, Any], victim: Victim) -> Measured:
             continue
         seconds = time.perf_counter() - start
         test, uniform = (
-            100 * float((result.clone.predict(x) == _labels(victim.ask(x))).mean()) for x in (victim.test, victim.uniform)
+            100 * float((result.clone.predict(x) == _labels(victim.ask(x))).mean())
+            for x in (victim.test, victim.uniform)
         )
         return Measured(kind.name, last.spent.rows, last.spent.calls, test, uniform, seconds, result.detail)
     return Measured("none", 0, 0, 0.0, 0.0, 0.0, failed)
@@ -316,7 +317,10 @@ def figures() -> list[Figure]:
     """The share of rows that are reproduced; the table goes to stderr."""
     listed = tomllib.loads(ROWS.read_text(encoding="utf-8"))
     hits = []
-    print(f"{'row':28} {'paper q':>8} {'test':>7} {'unif':>7} | {'ours q':>7} {'calls':>5} {'test':>7} {'unif':>7}", file=sys.stderr)
+    print(
+        f"{'row':28} {'paper q':>8} {'test':>7} {'unif':>7} | {'ours q':>7} {'calls':>5} {'test':>7} {'unif':>7}",
+        file=sys.stderr,
+    )
     for row in listed["row"]:
         try:
             victim = (tree_victim if row["model"] == "tree" else numeric_victim)(row)

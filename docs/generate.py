@@ -148,8 +148,8 @@ ROOMS = {
 TOLD = (
     r"\bcosts?\b.*\b(quer|question)",
     r"(\babout|\bone|`|\bat most|\btakes) .*\bquer(y|ies)\b",
+    r"\+ \d+ queries\b",
     r"\basks every\b",
-    r"\bmay be asked\b",
 )
 """How a sentence on cost reads, the surest first."""
 
@@ -160,6 +160,7 @@ def cost_of(kind: type) -> str:
     sentences = [s for text in texts for s in re.split(r"(?<=[.;]) +", text)]
     told = (s for pattern in TOLD for s in sentences if re.search(pattern, s, re.IGNORECASE))
     found = next(told, "").rstrip(".;")
+    found = found or ("as many queries as it is given" if "may be asked" in " ".join(sentences) else "")
     return found[:1].upper() + found[1:]
 
 

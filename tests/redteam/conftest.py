@@ -58,6 +58,7 @@ class Server:
         self.most_rows = 10**9
         self.refusal = b"no"
         self.trickle = self.chunked = False
+        self.model = model
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -88,7 +89,11 @@ class Server:
 
     def answer(self, handler) -> None:
         body = handler.rfile.read(int(handler.headers["Content-Length"]))
-        inputs = json.loads(body)["inputs"]
+        try:
+            inputs = json.loads(body)["inputs"]
+            served = self.model(np.array(inputs, float))
+        except ValueError:
+            inputs, served = [], None
         account = handler.headers.get("Authorization", "").removeprefix("Bearer ")
         with self.lock:
             self.requests += 1
@@ -97,6 +102,7 @@ class Server:
             self.paths.add(handler.path)
             self.headers.append(dict(handler.headers))
         what = (413, {}) if len(inputs) > self.most_rows else self.misbehave(account, number)
+        what = (400, {}) if served is None else what
         with self.lock:
             if what == "drop":
                 self.rows_dropped += len(inputs)
@@ -107,7 +113,7 @@ class Server:
             handler.close_connection = True
             return
         status, headers = what if isinstance(what, tuple) else (200, {})
-        text = what if isinstance(what, bytes) else json.dumps({"scores": model(inputs).tolist()}).encode()
+        text = what if isinstance(what, bytes) else json.dumps({"scores": [] if served is None else served.tolist()}).encode()
         text = self.refusal if status != 200 else text
         if self.trickle:
             self.drip(handler)

@@ -193,9 +193,7 @@ def defended():
         spent_rows=800,
         spent_calls=4,
         outcomes=outcomes,
-        warnings=(
-            "The target gave 3 of 50 repeated inputs another answer: it is not deterministic, or was changed.",
-        ),
+        warnings=("The target gave 3 of 50 repeated inputs another answer: it is not deterministic, or was changed.",),
     )
 
 

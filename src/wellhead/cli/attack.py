@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wellhead.cli.target import (
     OWN_MODELS,
     add_inputs,
+    add_members,
     add_target,
     known_of,
+    name_classes,
     open_target,
     patience_of,
+    with_candidates,
 )
-from wellhead.core.errors import ConfigError
+from wellhead.core.errors import ConfigError, MissingExtra
 
 if TYPE_CHECKING:
+    from wellhead.redteam.harness import Harness
     from wellhead.redteam.outcome import Study
     from wellhead.redteam.zoo import Wish
 
@@ -37,13 +42,30 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
                         help="report and transcript; a killed run goes on there (default: %(default)s)")  # fmt: skip
     add_inputs(parser)
     parser.add_argument("--judge", type=Path, metavar="FILE", help="held-out inputs (default: a share of the pool)")
+    _add_harness(parser)
     _add_money(parser)
+    more = parser.add_argument_group("more than cloning")
+    add_members(more)
+    more.add_argument("--invert", action="store_true", help="also rebuild inputs of each class")
     parser.add_argument(
         "--max-fidelity", type=float, default=math.inf, metavar="SHARE",
         help=f"exit with {_TOO_GOOD} where a clone agrees more than this, for CI",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print the study as JSON, nothing else")
     parser.set_defaults(run=run)
+
+
+def _add_harness(parser: argparse.ArgumentParser) -> None:
+    worn = parser.add_argument_group("against a defended target")
+    worn.add_argument("--labels-only", action="store_true", help="look at labels, never at scores")
+    worn.add_argument("--average", type=int, default=1, metavar="M", help="ask each input M times, average the answers")
+    worn.add_argument("--cover", type=float, default=1.0, metavar="SHARE", help="the attack's share of the rows asked")
+    worn.add_argument(
+        "--noise", type=float, default=0.0, metavar="SHARE", help="vary each number by so much of its range"
+    )
+    worn.add_argument(
+        "--recover", default="", metavar="DEFENCE[:K=V...]", help="undo it by partial Bayes: rounding:decimals=2"
+    )
 
 
 def _add_money(parser: argparse.ArgumentParser) -> None:
@@ -65,8 +87,17 @@ def run(arguments: argparse.Namespace) -> int:
 
     oracle, opened = open_target(arguments)
     known = known_of(arguments, opened, read_table(arguments.pool) if arguments.pool else None)
-    found = show(study(oracle, known, wish_of(arguments)), quiet=arguments.json)
-    return finish(arguments, found)
+    wish = wish_of(arguments)
+    if arguments.members or arguments.nonmembers:
+        known, wish.truth = with_candidates(arguments, known)
+        wish.rooms = ("extract", "membership")
+    if arguments.invert:
+        wish.rooms = (*wish.rooms, "invert")
+    wish.truth = name_classes(wish.truth, opened)
+    found = show(study(oracle, known, wish), quiet=arguments.json)
+    report(found, arguments.out, arguments.json)
+    best = max((o.marks[-1].fidelity for o in found.outcomes if o.marks), default=-1.0)
+    return _TOO_GOOD if best > arguments.max_fidelity else 0
 
 
 def wish_of(arguments: argparse.Namespace) -> Wish:
@@ -91,6 +122,7 @@ def wish_of(arguments: argparse.Namespace) -> Wish:
             build=arguments.build_cost,
         ),
         patience=patience_of(arguments),
+        harness=_harness(arguments),
         judges=None if judges is None else judges.inputs,
         judge_labels=None if judges is None else judges.labels,
         directory=arguments.out,
@@ -98,20 +130,35 @@ def wish_of(arguments: argparse.Namespace) -> Wish:
     )
 
 
-def finish(arguments: argparse.Namespace, found: Study) -> int:
+def _harness(arguments: argparse.Namespace) -> Harness:
+    from wellhead.redteam.harness import Harness
+
+    name, *parts = arguments.recover.split(":")
+    try:
+        settings = {key: float(value) for key, value in (part.split("=") for part in parts)}
+    except ValueError as e:
+        raise ConfigError(f"expected --recover such as rounding:decimals=2, got {arguments.recover!r}") from e
+    return Harness(
+        average=arguments.average,
+        cover=arguments.cover,
+        noise=arguments.noise,
+        labels_only=arguments.labels_only,
+        recover=name,
+        settings=settings,
+    )
+
+
+def report(found: Study, directory: Path, as_json: bool) -> None:
     """Write the report, print the table and the verdict."""
     from wellhead.cli.live import print_study
+    from wellhead.redteam.report.page import write
 
     files: dict[str, Path] = {}
     try:
-        from wellhead.redteam.report import write  # type: ignore[attr-defined]
-
-        files = write(found, arguments.out)
-    except ImportError:
-        pass
-    print_study(found, files, as_json=arguments.json)
-    best = max((o.marks[-1].fidelity for o in found.outcomes if o.marks), default=-1.0)
-    return _TOO_GOOD if best > arguments.max_fidelity else 0
+        files = write(found, directory)
+    except MissingExtra as e:  # what was found is worth more than how it looks
+        print(f"wellhead: no HTML report: {e}", file=sys.stderr)
+    print_study(found, files, as_json)
 
 
 def _list() -> int:
@@ -123,7 +170,9 @@ def _list() -> int:
     table = Table("attack", "room", "needs", "ATLAS", "cost", "paper")
     entries, absent = zoo()
     for e in entries:
-        table.add_row(e.name, e.room, e.needs, ", ".join(getattr(e.kind, "atlas", ())), e.cost, getattr(e.kind, "paper", ""))
+        table.add_row(
+            e.name, e.room, e.needs, ", ".join(getattr(e.kind, "atlas", ())), e.cost, getattr(e.kind, "paper", "")
+        )
     console = Console()
     console.print(table)
     for lacking in absent:

@@ -13,6 +13,8 @@ from wellhead.cli.ask import share
 from wellhead.core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from wellhead.redteam.outcome import Outcome, Study
     from wellhead.redteam.zoo import Progress
 
@@ -83,6 +85,8 @@ def print_study(found: Study, files: dict[str, Path], as_json: bool = False) -> 
     from rich.table import Table
     from rich.text import Text
 
+    from wellhead.redteam.report.words import verdict
+
     console = Console()
     table = Table("attack", "state", "rows", "calls", "fidelity", "95 %", "clone", title=f"Study of {found.target}")
     for o in found.outcomes:
@@ -97,17 +101,34 @@ def print_study(found: Study, files: dict[str, Path], as_json: bool = False) -> 
             _clone(o),
         )
     console.print(table)
+    if any(o.leak for o in found.outcomes):
+        console.print(_leaks(found))
     for o in found.outcomes:
         if o.reason:
             console.print(Text(f"{o.attack}: {o.reason}"))
     console.print(Text(_spent(found)))
     for warning in found.warnings:
         console.print(Text(f"warning: {warning}"))
-    verdict = _verdict(found)
-    if verdict:
-        console.print(Text(f"\n{verdict}"))
+    console.print(Text(f"\n{verdict(found)}"))
     for file in files.values():
         console.print(Text(f"wrote {file}"))
+
+
+def _leaks(found: Study) -> Table:
+    """Membership, a line for each attack; rates that the sample is too small for are not printed."""
+    from rich.table import Table
+
+    table = Table("attack", "AUC", "95 %", "TPR at 1 % FPR", "TPR at 0.1 % FPR", title="Membership")
+    for o in found.outcomes:
+        if o.leak is not None:
+            rates = (_rate(o.leak.tpr1, o.leak.tpr1_interval), _rate(o.leak.tpr01, o.leak.tpr01_interval))
+            low, high = o.leak.auc_interval
+            table.add_row(o.attack, f"{o.leak.auc:.3f}", f"{low:.3f} to {high:.3f}", *rates)
+    return table
+
+
+def _rate(value: float | None, interval: tuple[float, float]) -> str:
+    return "too few" if value is None else f"{share(value)} ({share(interval[0])} to {share(interval[1])})"
 
 
 def _clone(o: Outcome) -> str:
@@ -122,11 +143,3 @@ def _spent(found: Study) -> str:
         f"{guess}{found.spent_rows:,} of {found.budget_rows:,.0f} rows asked in {found.spent_calls:,} calls, "
         f"{found.judges} of them judges"
     )
-
-
-def _verdict(found: Study) -> str:
-    try:
-        from wellhead.redteam.report import verdict  # type: ignore[attr-defined]
-    except ImportError:
-        return ""
-    return str(verdict(found))

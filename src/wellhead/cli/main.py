@@ -10,7 +10,23 @@ from collections.abc import Sequence
 from wellhead import __version__
 from wellhead.core.errors import WellheadError
 
-COMMANDS = ("init", "serve", "status", "top", "explain", "decisions", "keys", "profile", "audit", "rebuild", "rules", "attack")
+COMMANDS = (
+    "init",
+    "serve",
+    "status",
+    "top",
+    "explain",
+    "decisions",
+    "keys",
+    "profile",
+    "audit",
+    "rebuild",
+    "rules",
+    "attack",
+    "leak",
+    "invert",
+    "probe",
+)
 """Modules of wellhead.cli, in the order of a first day with Wellhead."""
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from wellhead.redteam.known import Known
     from wellhead.redteam.oracle import Oracle
     from wellhead.redteam.patience import Patience
+    from wellhead.redteam.results import Truth
 
 OWN_MODELS = (
     "For your own models, and those whose owner has agreed. Other hosts are refused without --i-am-authorised and "
@@ -62,12 +63,63 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
     """The options that say what inputs look like."""
     inputs = parser.add_argument_group("inputs")
     inputs.add_argument("--pool", type=Path, metavar="FILE", help="inputs like those served: .npy .npz .csv .txt")
-    inputs.add_argument("--shape", default="", metavar="D[,D...]", help="of one input, where neither pool nor target tells")
-    inputs.add_argument("--low", default="", metavar="X[,X...]", help="least value of the features (default: the pool's)")
+    inputs.add_argument(
+        "--shape", default="", metavar="D[,D...]", help="of one input, where neither pool nor target tells"
+    )
+    inputs.add_argument(
+        "--low", default="", metavar="X[,X...]", help="least value of the features (default: the pool's)"
+    )
     inputs.add_argument("--high", default="", metavar="X[,X...]", help="largest value (default: the pool's)")
     inputs.add_argument(
         "--categories", default="", metavar="I:N[,...]", help="feature I is categorical with values 0..N-1"
     )
+
+
+def add_members(parser: argparse._ActionsContainer) -> None:
+    """The options that name training rows and rows that are none."""
+    kinds = ".npz with inputs and labels, or .csv whose last column is the label"
+    parser.add_argument("--members", type=Path, metavar="FILE", help=f"training rows: {kinds}")
+    parser.add_argument("--nonmembers", type=Path, metavar="FILE", help="rows like them that were not trained on")
+    parser.add_argument(
+        "--recipe", default="mlp", metavar="LEARNER", help="that shadow models are trained with (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--train-rows", type=int, default=0, metavar="N", help="of the training set (default: as many as members)"
+    )
+
+
+def with_candidates(arguments: argparse.Namespace, known: Known) -> tuple[Known, Truth]:
+    """What is known, with the candidates, and which of them are members; raises ConfigError without both kinds."""
+    import msgspec
+    import numpy as np
+
+    from wellhead.redteam.attack import join_inputs
+    from wellhead.redteam.files import read_table
+    from wellhead.redteam.results import Truth
+
+    if not (arguments.members and arguments.nonmembers):
+        raise ConfigError("expected --members FILE and --nonmembers FILE, got one of them or none")
+    inside, outside = read_table(arguments.members, labelled=True), read_table(arguments.nonmembers, labelled=True)
+    if isinstance(inside.inputs, list) != isinstance(outside.inputs, list) or (
+        not isinstance(inside.inputs, list) and inside.inputs.shape[1:] != outside.inputs.shape[1:]  # type: ignore[union-attr]
+    ):
+        raise ConfigError("expected members and non-members of the same shape, got others")
+    labels = [t.labels for t in (inside, outside) if t.labels is not None]
+    more = msgspec.structs.replace(
+        known,
+        candidates=join_inputs([inside.inputs, outside.inputs]),
+        candidate_labels=np.concatenate(labels),
+        train_rows=arguments.train_rows or len(inside.inputs),
+        recipe=arguments.recipe,
+    )
+    return more, Truth(members=np.repeat([True, False], [len(inside.inputs), len(outside.inputs)]))
+
+
+def name_classes(truth: Truth, opened: Any) -> Truth:
+    """The truth, with the names of classes where the target tells them."""
+    import msgspec
+
+    return truth if opened is None else msgspec.structs.replace(truth, classes=opened.classes)
 
 
 def accounts_of(arguments: argparse.Namespace) -> tuple[Account, ...]:

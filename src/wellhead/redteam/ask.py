@@ -220,16 +220,18 @@ class Asker:
             self._spending.release(rows)
         return reply
 
-    def once(self, line: Line, send: Callable[[float], Reply], key: str) -> Reply | None:
-        """One attempt of one row that nothing is cached of, such as a malformed one; None where no budget is left."""
+    def once(self, line: Line, send: Callable[[float], Reply], name: str, rows: int = 1) -> Reply | None:
+        """One attempt that nothing is cached of, such as a malformed one; None where no budget is left."""
         now_s = self._oracle.clock.now_s()
-        if not self._spending.reserve(1, False, now_s):
+        if not self._spending.reserve(rows, False, now_s):
             return None
-        number = self._transcript.sent(line.account, 1, [key], self._now_us())
+        number = self._transcript.sent(line.account, 1, [f"{name}.{i}" for i in range(rows)], self._now_us())
         reply = send(max(min(self._oracle.timeout_s, self._spending.seconds_left(now_s)), 1e-3))
         self._transcript.got(number, msgspec.structs.replace(reply, answer=None), self._now_us())
         if not reply.charged:
-            self._spending.release(1)
+            self._spending.release(rows)
+        elif reply.answer is not None:
+            self.largest = max(self.largest, rows)
         return reply
 
     def _wait(self, account: str, attempt: int, reply: Reply) -> bool:

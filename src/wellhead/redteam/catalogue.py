@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
+import msgspec
+
 from wellhead.core.errors import ConfigError, MissingExtra, Unsuited
 from wellhead.core.exposure import Exposure
 from wellhead.plugins import find, names
@@ -14,6 +16,7 @@ from wellhead.redteam.known import Known
 from wellhead.redteam.tap import Heap, Tapped
 
 ROOMS = ("extract", "membership", "invert")
+NO_SETTINGS: dict[str, int] = {}
 _EXACT = ("equation", "relu", "paths", "lowd_meek")
 
 
@@ -75,13 +78,17 @@ def zoo(wanted: Sequence[str] = (), rooms: Iterable[str] = ROOMS) -> tuple[list[
     return sorted(entries, key=lambda e: (order[e.room], not e.exact)), absent
 
 
-def suited(entry: Entry, known: Known, harness: Harness, heaps: Sequence[Heap]) -> Attack | str:
+def suited(
+    entry: Entry, known: Known, harness: Harness, heaps: Sequence[Heap], settings: dict[str, int] = NO_SETTINGS
+) -> Attack | str:
     """The attack as configured for the target, in its harness, or the reason why it does not fit.
 
-    heaps: overhear what the attack itself is told.
+    heaps: overhear what the attack itself is told.  settings: of those fields that it has.
     """
     try:
         attack: Attack = entry.kind.suit(harness.less(known))
+        own = {name: value for name, value in settings.items() if hasattr(attack, name)}
+        attack = msgspec.structs.replace(attack, **own) if own else attack  # type: ignore[type-var]
         return harness.around(cast(Attack, Tapped(attack, *heaps)), known)
     except (Unsuited, MissingExtra) as e:
         return str(e)

@@ -27,7 +27,7 @@ class Desk:
     """An Oracle too: the target as far as it may still be asked.
 
     budget: of the whole study, earlier sessions included.  rows_per_call: learnt on the way.
-    logits: its scores are no distribution, though they are called one.
+    logits: its scores are no distribution, though they are called one.  classes: columns of them, 0 while unknown.
     blocked: accounts that are asked no more, and why.
     """
 
@@ -38,42 +38,25 @@ class Desk:
     seed: int = 0
     rows_per_call: int = 0
     logits: bool = False
+    classes: int = 0
     blocked: dict[str, str] = field(default_factory=dict)
-    accounts: dict[str, AccountState] = field(default_factory=dict)
+    target: str = field(init=False)
+    owner: str = field(init=False)
+    timeout_s: float = field(init=False)
+    concurrent: bool = field(init=False)
+    clock: Clock = field(init=False)
 
     def __post_init__(self) -> None:
-        self.rows_per_call = self.rows_per_call or self.oracle.rows_per_call
-
-    @property
-    def target(self) -> str:
-        """Names the model and its version."""
-        return self.oracle.target
-
-    @property
-    def owner(self) -> str:
-        """Who authorised the attack."""
-        return self.oracle.owner
-
-    @property
-    def timeout_s(self) -> float:
-        """Of one request."""
-        return self.oracle.timeout_s
-
-    @property
-    def concurrent(self) -> bool:
-        """Each line may run in its own thread."""
-        return self.oracle.concurrent
-
-    @property
-    def clock(self) -> Clock:
-        """The oracle's."""
-        return self.oracle.clock
+        oracle = self.oracle
+        self.rows_per_call = self.rows_per_call or oracle.rows_per_call
+        self.target, self.owner, self.timeout_s = oracle.target, oracle.owner, oracle.timeout_s
+        self.concurrent, self.clock = oracle.concurrent, oracle.clock
 
     @property
     def lines(self) -> tuple[Line, ...]:
         """Those of accounts that are not blocked."""
         left = [line for line in self.oracle.lines if line.account not in self.blocked]
-        return tuple(_Logits(line) for line in left) if self.logits else tuple(left)
+        return tuple(_Checked(line, self) for line in left) if self.classes else tuple(left)
 
     @property
     def spent(self) -> Spent:
@@ -119,7 +102,6 @@ class Desk:
             yield row
 
     def _note(self, accounts: dict[str, AccountState]) -> None:
-        self.accounts.update(accounts)
         self.blocked.update({name: state.blocked for name, state in accounts.items() if state.blocked})
 
 
@@ -136,16 +118,21 @@ def are_logits(scores: Scores) -> bool:
     return bool(known.size) and bool((known < -1e-6).any() or (known > 1 + 1e-6).any())
 
 
-class _Logits:
-    """A line whose scores are no probabilities."""
+class _Checked:
+    """A line whose scores have as many columns as at first, and are called what they are."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, desk: Desk) -> None:
         self.account = line.account
-        self._line = line
+        self._line, self._desk = line, desk
 
     def send(self, inputs: Inputs, timeout_s: float) -> Reply:
-        reply = self._line.send(inputs, timeout_s)
-        reply.answer = as_logits(reply.answer)
+        reply, desk = self._line.send(inputs, timeout_s), self._desk
+        width = None if reply.answer is None or reply.answer.scores is None else reply.answer.scores.shape[1]
+        if width is not None and width != desk.classes:
+            problem = f"expected scores of {desk.classes} classes as before, got {width}"
+            return msgspec.structs.replace(reply, answer=None, detail=problem)
+        if desk.logits:
+            reply.answer = as_logits(reply.answer)
         return reply
 
     def close(self) -> None:

@@ -61,13 +61,12 @@ def estimator(held: Any) -> Opened:
     """Anything with scikit-learn's methods. Labels are indices in the order of `classes_`."""
     names = getattr(held, "classes_", None)
     width = getattr(held, "n_features_in_", 0)
-    known = Opened(
+    return Opened(
         _answers(held, None if names is None else np.asarray(names)),
         shape=(int(width),) if width else (),
         classes=() if names is None else tuple(map(str, names)),
         versions=tuple(f"{package} {version}" for package, version in _versions(held)),
     )
-    return known
 
 
 def _versions(held: Any) -> list[tuple[str, str]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +19,7 @@ from wellhead.redteam.network import Recipe, train
 from wellhead.redteam.outcome import Exact, Mark
 
 _SEEDS = 3
-_VERY_MANY, _BOOSTED = 200, 12_000
+_VERY_MANY, _FEW_CLASSES, _BOOSTED = 200, 3, 20_000
 _NO_NEED = 0.999
 _EXACT_ERROR = 1e-3
 
@@ -58,13 +60,30 @@ def learners_for(classes: int, rows: int, text: bool = False) -> dict[str, Learn
     if classes <= _VERY_MANY:
         chosen["logistic"] = LEARNERS["logistic"]
         chosen["random_forest"] = LEARNERS["random_forest"]
-    if max(classes, 1) * rows <= _BOOSTED:
+    if classes <= _FEW_CLASSES and rows <= _BOOSTED:
         chosen["gradient_boosting"] = LEARNERS["gradient_boosting"]
     return chosen or {"logistic": LEARNERS["logistic"]}
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Small fits lose more time waiting for threads than they gain by them."""
+    try:
+        limits = importlib.import_module("threadpoolctl").threadpool_limits
+    except ImportError:
+        yield
+        return
+    with limits(1):
+        yield
+
+
 def grade(extraction: Extraction, judges: Judges, seed: int = 0) -> tuple[tuple[Mark, ...], Clone | None]:
-    """Marks at log-spaced budgets, the last at all answered rows; and the best clone. Nothing where none was answered."""
+    """Marks at log-spaced budgets, the last at all answered rows, and the best clone; none where none was answered."""
+    with _one_thread():
+        return _grade(extraction, judges, seed)
+
+
+def _grade(extraction: Extraction, judges: Judges, seed: int) -> tuple[tuple[Mark, ...], Clone | None]:
     rows = np.flatnonzero(answered(extraction.answer))
     if not rows.size or not length(judges.truth):
         return (), None

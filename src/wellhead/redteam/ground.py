@@ -117,6 +117,7 @@ def prepare(desk: Desk, kept: Kept, plan: Plan, save: Callable[[], None]) -> Gro
         plan.probed = probe(desk, samples, kept.known.low, kept.known.high)
         save()
     desk.logits = plan.probed.exposure == "logits"
+    desk.classes = plan.probed.classes if _EXPOSURES.get(plan.probed.exposure, Exposure.NONE).has_scores else 0
     with desk.asker(desk.transcript.spent.rows + len(kept.held) + len(kept.spread)) as asker:
         truth = asker.ask(kept.held)
         spread = asker.ask(kept.spread) if len(kept.spread) else Answer(Exposure.NONE)

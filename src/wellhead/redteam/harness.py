@@ -66,9 +66,7 @@ class Harness(msgspec.Struct, frozen=True, kw_only=True):
             attack = cast(Attack, Recovered(attack=attack, defence=self.recover, settings=self.settings))
         if self.noise:
             known.need_numbers()
-            jittered = Jittered(
-                attack=attack, low=known.low, high=known.high, arities=known.arities, scale=self.noise
-            )
+            jittered = Jittered(attack=attack, low=known.low, high=known.high, arities=known.arities, scale=self.noise)
             attack = cast(Attack, jittered)
         if self.cover < 1:
             decoys: Inputs = take_inputs(known.pool, np.arange(self._own(known), len(known.pool)))

@@ -167,7 +167,7 @@ class _Wire:
         return reply if response is None else self._read(reply, response, answer, query)
 
     def spoiled(self, inputs: Inputs, spoil: Callable[[str, bytes], tuple[str, bytes]], timeout_s: float) -> Reply:
-        """What a malformed request gets. spoil: from content type and body to others; detail: the reply's first text."""
+        """What a malformed request gets, its first text as detail. spoil: from content type and body to others."""
         oracle = self._oracle
         query = Query(model=oracle.spec.name, inputs=inputs, rows=len(inputs), asked=oracle.asked)
         path, content_type, body = oracle.protocol.write_query(query, oracle.spec)

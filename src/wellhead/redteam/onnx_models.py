@@ -28,7 +28,9 @@ def load(file: Path, runtime: Any) -> Opened:
     entries = session.get_inputs()
     if len(entries) != 1 or entries[0].type not in _TYPES:
         kinds = ", ".join(e.type for e in entries)
-        raise ConfigError(f"expected one input of numbers in {file}, got {kinds}", "wrap it in a function: module:object")
+        raise ConfigError(
+            f"expected one input of numbers in {file}, got {kinds}", "wrap it in a function: module:object"
+        )
     entry = entries[0]
     shape = tuple(entry.shape[1:])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -102,19 +103,17 @@ def _broken(asker: Asker, samples: Inputs) -> Iterator[tuple[str, Callable[[floa
 
 
 def _grow(asker: Asker, samples: Inputs, largest: int) -> None:
-    """Double the rows of a request until it is refused; repeats, so that none comes from the cache."""
-    asker.repeats = True
+    """Double the rows of a request until it is refused."""
     size = 2 * len(samples[:_SAMPLES])
-    while size <= largest:
-        asker.rows_per_call = size
-        rows = np.resize(np.arange(len(samples)), size)
-        if not answered(asker.ask(take_inputs(samples, rows))).all() or asker.largest < size:
+    while size <= largest and asker.alive:
+        line, inputs = asker.alive[0], take_inputs(samples, np.resize(np.arange(len(samples)), size))
+        reply = asker.once(line, partial(line.send, inputs), f"largest.{size}", size)
+        if reply is None or reply.answer is None:
             break
         size *= 2
-    asker.repeats = False
 
 
-def _probed(  # noqa: PLR0913  what was asked, in its parts
+def _probed(
     together: list[Answer],
     alone: Answer,
     odd: list[tuple[str, Answer]],

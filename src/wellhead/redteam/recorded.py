@@ -13,8 +13,8 @@ from wellhead.core.errors import ConfigError
 from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
 from wellhead.redteam.ask import spread
-from wellhead.redteam.opened import Opened
 from wellhead.redteam.files import Table, read_table
+from wellhead.redteam.opened import Opened
 from wellhead.redteam.oracle import CallLine, Clock, Line, Reply, Wall
 from wellhead.redteam.transcript import Transcript, keys
 

@@ -63,6 +63,15 @@ def charged(outcome: Outcome, rows: int, before: Spent, now: Spent) -> Outcome:
     )
 
 
+def in_queries(outcome: Outcome, rows: int) -> Outcome:
+    """The outcome with its marks at the queries that really left: decoys and repeats cost too."""
+    if not outcome.marks:
+        return outcome
+    factor = rows / max(outcome.marks[-1].rows, 1)
+    marks = tuple(msgspec.structs.replace(m, rows=round(m.rows * factor)) for m in outcome.marks)
+    return msgspec.structs.replace(outcome, marks=marks)
+
+
 def brought(result: Result | None, ground: Ground, truth: Truth, seed: int) -> dict[str, Any]:
     """Fields of an Outcome: marks and exactness, a leak, or likenesses."""
     if isinstance(result, Extraction) and length(result.answer):
@@ -73,7 +82,8 @@ def brought(result: Result | None, ground: Ground, truth: Truth, seed: int) -> d
     if isinstance(result, Inversion) and len(result.inputs):
         from wellhead.redteam.invert.likeness import likenesses
 
-        return {"likenesses": likenesses(result, ground.known, truth.classes)}
+        known = ground.known
+        return {"likenesses": likenesses(result, known.shape, known.pool, known.labels, truth.classes)}
     return {}
 
 

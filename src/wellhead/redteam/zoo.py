@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
 import msgspec
 import numpy as np
 
@@ -25,7 +26,7 @@ from wellhead.redteam.oracle import Oracle
 from wellhead.redteam.outcome import Outcome, Prices, Study
 from wellhead.redteam.patience import PATIENT, Patience
 from wellhead.redteam.plan import Plan, Start, digest, load, save
-from wellhead.redteam.results import TOGETHER, Truth, brought, charged, drifted, idle, outcome_of
+from wellhead.redteam.results import TOGETHER, Truth, brought, charged, drifted, idle, in_queries, outcome_of
 from wellhead.redteam.tap import Heap
 from wellhead.redteam.transcript import Transcript
 
@@ -38,6 +39,7 @@ class Wish(msgspec.Struct, kw_only=True):
     attacks: by name; empty for all of these `rooms` that fit.  harness: worn by each extraction attack.
     judges: held-out inputs, else a share of the pool is kept out; their true answers cost queries.
     judge_labels: their true classes, for the target's accuracy.  most_judges: rows, at most.
+    settings: of attacks that have such a field, such as `shadows`.
     truth: what only the owner knows.  directory: of the transcript and the plan, None to keep nothing.
     """
 
@@ -50,6 +52,7 @@ class Wish(msgspec.Struct, kw_only=True):
     judges: Inputs | None = None
     judge_labels: Labels | None = None
     most_judges: int = 1000
+    settings: dict[str, int] = {}
     truth: Truth = Truth()
     directory: Path | None = None
     seed: int = 0
@@ -88,7 +91,7 @@ def study(oracle: Oracle, known: Known, wish: Wish) -> Iterator[Progress]:
     transcript = Transcript(None if folder is None else folder / "transcript.jsonl")
     try:
         names = [entry.name for entry in entries]
-        arguments = digest(known, oracle.target, names, wish.budget, wish.harness, wish.judges, wish.most_judges)
+        arguments = digest(known, oracle.target, names, wish.budget, wish.harness, wish.judges, wish.settings)
         file = None if folder is None else folder / "plan.json"
         plan = Plan(arguments=arguments, seed=wish.seed) if file is None else load(file, arguments, wish.seed)
         desk = Desk(oracle, wish.budget, transcript, wish.patience, wish.seed)
@@ -128,21 +131,22 @@ class _Study:
         """Those that fit if they had the whole budget: the others shall not be given a share."""
         known, fitting = msgspec.structs.replace(self.ground.known, rows=self.desk.left), []
         for entry in entries:
-            attack = suited(entry, known, self._harness(entry), ())
+            attack = self._suited(entry, known, ())
             if isinstance(attack, str) and self.plan.start(entry.name) is None:
                 self.outcomes.append(idle(entry.name, "unsupported", attack, entry))
             else:
                 fitting.append(entry)
         return fitting
 
-    def _harness(self, entry: Entry) -> Harness:
-        return self.wish.harness if entry.room == "extract" else BARE
+    def _suited(self, entry: Entry, known: Known, heaps: Sequence[Heap]) -> Attack | str:
+        harness = self.wish.harness if entry.room == "extract" else BARE
+        return suited(entry, known, harness, heaps, self.wish.settings)
 
     def _attack(self, entry: Entry, number: int, many: int) -> Iterator[Progress]:
         rows, cap = self._share(entry, many - number + 1)
         known = msgspec.structs.replace(self.ground.known, rows=rows)
         heap = Heap()
-        attack = suited(entry, known, self._harness(entry), (self.together, heap) if entry.room == "extract" else ())
+        attack = self._suited(entry, known, (self.together, heap) if entry.room == "extract" else ())
         if isinstance(attack, str):
             self.outcomes.append(idle(entry.name, "unsupported", attack, entry))
         elif not self.desk.lines:
@@ -172,6 +176,7 @@ class _Study:
                 yield now
             if last is not None:
                 ended = outcome_of(entry, last, self.ground, self.wish.truth, self.wish.seed)
+                ended = ended if self.wish.harness == BARE else in_queries(ended, asked)
                 self.outcomes.append(charged(ended, asked, before, self.desk.spent))
         except Exception as e:  # one attack's fault must not cost the answers of all others
             failed = idle(entry.name, "failed", f"{type(e).__name__}: {e}", entry)
@@ -204,6 +209,9 @@ class _Study:
         found = brought(self.together.extraction, self.ground, self.wish.truth, self.wish.seed)
         outcome = idle(TOGETHER, "ok" if found.get("marks") else "failed", "")
         whole = msgspec.structs.replace(outcome, digest=self.desk.transcript.digest, **found)
+        asked = sum(o.rows for o in self.outcomes if o.room == "extract")
+        if self.wish.harness != BARE:
+            return charged(in_queries(whole, asked), asked, NOTHING, self.desk.spent)
         return charged(whole, self.together.rows, NOTHING, self.desk.spent)
 
     def _progress(self, attack: str, number: int, many: int) -> Progress:

@@ -109,7 +109,7 @@ class Domain(NamedTuple):
         low, high = (np.where(self.numbers, bound, 0.0) for bound in (boxes.low, boxes.high))
         inside = low + rng.random(low.shape) * (high - low)
         keys = np.where(boxes.allowed, rng.random(boxes.allowed.shape), -1.0)
-        return np.where(self.numbers, inside, keys.argmax(axis=2))
+        return np.asarray(np.where(self.numbers, inside, keys.argmax(axis=2)))
 
     def corners(self, boxes: Boxes, rng: np.random.Generator) -> list[Array]:
         """Rounds of one point in each box, NaN rows where a box needs no more.
@@ -147,7 +147,7 @@ class Trusted(NamedTuple):
         if not len(self.ids):
             return np.full(len(points), -1)
         inside = self.domain.points(points).within(self.boxes)
-        return np.where(inside.any(axis=1), inside.argmax(axis=1), -1)
+        return np.asarray(np.where(inside.any(axis=1), inside.argmax(axis=1), -1))
 
     def drop(self, rows: Array) -> Trusted:
         """Without these boxes."""

@@ -19,7 +19,7 @@ from wellhead.redteam.known import Known
 from wellhead.redteam.precision import Precision
 
 _FIRST = 5
-_FRESH = 5
+_FRESH = 4
 _EXACT = 1e-6
 _STRAIGHT = 1e-6
 _SINGLE = 1e-3
@@ -56,9 +56,9 @@ class LinearModel(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 class Equation(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Exact extraction of linear models: log-odds, logits and values are linear, so d + 1 answers give all weights.
 
-    Full precision: d + 6 queries in two calls, five of them to check; float32: four times as many. Rounded answers:
+    Full precision: d + 6 queries in two calls, four of them to check; float32: four times as many. Rounded answers:
     maximum likelihood, up to 200 (d + 1) queries as the digits get fewer, half of them from the pool. One-versus-rest
-    probabilities are not log-linear and solved on their own: 2 d + 7. Anything else is recognised by its first five
+    probabilities are not log-linear and solved on their own: 2 d + 6. Anything else is recognised by its first five
     answers where there are two classes, logits or values, or by the check.
     low, high: (d,) bounds; a feature whose bounds are equal is left alone.  shape: of one input.
     rows: the most to ask.  pool: inputs that rounded answers are also asked for, may be empty.
@@ -83,7 +83,7 @@ class Equation(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         known.need_numbers()
         known.need(not known.arities.any(), "needs features that are numbers")
         known.need(known.exposure >= Exposure.PROBABILITIES, "needs all scores")
-        least = known.features + 1 + _FRESH
+        least = known.features + 2 + _FRESH
         known.need(known.rows >= least, f"needs {least} queries or more")
         return cls(low=known.low, high=known.high, shape=known.shape, rows=known.rows, pool=np.asarray(known.pool))
 
@@ -145,7 +145,8 @@ def _solved(
     """Least squares, and one-versus-rest where fresh answers contradict it."""
     unknown = notes.free.size + 1
     exact = _SINGLE if precision.single else _EXACT
-    yield from _ask_until(notes, (_SOME_MORE if precision.single else 1) * unknown, rng)
+    # One of the first answers lies between two others and adds nothing to them.
+    yield from _ask_until(notes, (_SOME_MORE if precision.single else 1) * unknown + 1, rng)
     model, form = _least_squares(notes), "float32" if precision.single else "float64"
     off = _error(notes, model)
     if off > exact and notes.form == "probabilities" and notes.classes > 2:
@@ -165,7 +166,7 @@ def _ask_until(notes: Notes, rows: int, rng: np.random.Generator) -> Told:
         if missing > 0:
             yield from notes.ask(rng.uniform(-reach, reach, (min(missing, notes.left), notes.free.size)))
             reach /= 2
-    if len(notes.heard()[0]) < min(rows, notes.free.size + 1) + 1:
+    if len(notes.heard()[0]) < notes.free.size + 2 + _FRESH:
         raise Silence
     return notes.values[-1]
 

@@ -52,7 +52,7 @@ class Notes:
     """One conversation, in units of the box: each feature that is free to move runs from -1 to 1.
 
     low, high: (d,) bounds; a feature whose bounds are equal stays where it is.  rows: the most to ask.
-    points, values, noise: (n, f), (n, m) and (n,) of each round.
+    points, values, noise: (n, f), (n, m) and (n,) of each round.  labels: (n,) of the last, -1 where not answered.
     """
 
     def __init__(self, low: Array, high: Array, shape: tuple[int, ...], rows: int) -> None:
@@ -64,6 +64,7 @@ class Notes:
         self.points: list[Array] = []
         self.values: list[Array] = []
         self.noise: list[Array] = []
+        self.labels: Array = np.zeros(0, np.int64)
 
     @property
     def left(self) -> int:
@@ -94,8 +95,20 @@ class Notes:
         self._told.append(take(answer, heard))
         self.points.append(points)
         self.values.append(linked(answer))
+        self.labels = answer.top1 if answer.top1 is not None else np.full(len(points), -1)
         self.noise.append(noise_of(answer))
         return self.values[-1]
+
+    def drawn(self, rows: int, pool: Array, rng: np.random.Generator) -> Array:
+        """(rows, f) points: uniform, towards corners of every brightness, and a quarter from the pool."""
+        points = rng.uniform(-1, 1, (rows, self.free.size))
+        half = rows // 2
+        corners = np.where(rng.random((half, self.free.size)) < rng.random((half, 1)), 1.0, -1.0)
+        points[:half] = corners * rng.random((half, 1))
+        some = rng.permutation(len(pool))[: rows // 4]
+        if some.size:
+            points[-some.size :] = self.unit(take_inputs(pool, some))
+        return points
 
     @property
     def last(self) -> Answer:

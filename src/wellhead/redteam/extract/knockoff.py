@@ -75,22 +75,30 @@ class _Bandit:
     def _rewards(self, gathered: Gathered) -> Array:
         """(n,) of the last batch."""
         targets, inputs = targets_of(gathered.answer), gathered.last_inputs
+        kinds = np.arange(targets.shape[-1])
         if targets.dtype == np.int64:
-            targets = np.eye(int(targets.max()) + 1)[targets]
+            kinds, group = np.unique(targets, return_inverse=True)
+            targets = np.zeros((len(group), kinds.size))
+            targets[np.arange(len(group)), group] = 1.0
         told, before = targets[-len(inputs) :], targets[: -len(inputs)]
         usual = before.mean(axis=0) if len(before) else 0.0 * told[0]
         if targets.ndim == 1:
             surprise = np.zeros(len(told)) if self._clone is None else np.abs(self._clone.predict(inputs) - told)
             return np.asarray(_standard(np.abs(told - usual)) + _standard(surprise)) / 2
-        surprise = np.zeros(len(told)) if self._clone is None else _surprise(told, self._clone.predict_proba(inputs))
+        surprise = np.zeros(len(told))
+        if self._clone is not None:
+            surprise = _surprise(told, self._clone.predict_proba(inputs), kinds)
         departs = np.maximum(told - usual, 0.0).sum(axis=1)
         return np.asarray(_standard(-margin(told)) + _standard(departs) + _standard(surprise)) / 3
 
 
-def _surprise(told: Array, guessed: Array) -> Array:
-    """(n,) cross-entropy in nats; classes that the clone has never seen are very surprising."""
-    known = np.zeros_like(told)
-    known[:, : guessed.shape[1]] = guessed[:, : told.shape[1]]
+def _surprise(told: Array, guessed: Array, kinds: Labels) -> Array:
+    """(n,) cross-entropy in nats; classes that the clone has never seen are very surprising.
+
+    kinds: (k,) the class of each column of told.
+    """
+    known, seen = np.zeros_like(told), kinds < guessed.shape[1]
+    known[:, seen] = guessed[:, kinds[seen]]
     return np.asarray(-(told * np.log(known + 1e-4)).sum(axis=1))
 
 

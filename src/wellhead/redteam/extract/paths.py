@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import ClassVar, Self
 
 import msgspec
@@ -34,8 +35,8 @@ class Paths(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     answer is its own is proved by two opposite corners; one that shares it is asked `passes` times. What questions are
     left sharpen the thresholds. With missing values the tree is read from its root first, and then checked likewise.
 
-    low, high, arities: (d,) as in `Known`.  rows: the most to ask.  step: share of a feature's range to which thresholds
-    are first bisected.  passes: how often corners of a leaf must agree.  pool: inputs of which some are asked as well,
+    low, high, arities: (d,) as in `Known`.  rows: the most to ask.  step: share of a feature's range to which
+    thresholds are first bisected.  passes: how often corners of a leaf must agree.  pool: inputs of which some are asked as well,
     since uniform questions rarely meet small leaves.  missing: the model answers NaN from the node it got to.
     Needs answers that change in steps; scores say more than labels, values most. Costs about 15 to 60 questions a leaf.
     """
@@ -72,10 +73,8 @@ class Paths(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         """Search until every leaf has passed, the budget is used up, or nothing is answered."""
         domain = Domain(self.low, self.high, self.arities)
         search = Search(self, domain, Survey(self.shape, self.rows), rng)
-        try:
+        with contextlib.suppress(SilentError):
             yield from search.run()
-        except SilentError:
-            pass
         return search.result()
 
 
@@ -231,11 +230,12 @@ class Search:
             detail = self.given_up or "nothing was answered"
             return Extraction(inputs=inputs, answer=answer, detail=f"{detail}; {survey.rows} rows answered")
         regions = grow(survey, self.splits)
-        leaves, ids = regions.boxes()[0].size, np.unique(survey.answers()[1]).size
+        trusted = 0 if survey.trusted is None else len(survey.trusted.ids)
+        leaves, ids = trusted or regions.boxes()[0].size, np.unique(survey.answers()[1]).size
         agreed, checked = self.fresh
         detail = (
-            f"{leaves} leaves with {ids} different answers and {self.splits.count} thresholds from {survey.rows} rows in "
-            f"{survey.calls} rounds; {agreed} of {checked} fresh points agreed"
+            f"{leaves} leaves, {ids} different answers and {self.splits.count} thresholds found with {survey.rows} rows "
+            f"in {survey.calls} rounds; {agreed} of {checked} fresh points agreed"
         )
         return Extraction(inputs=inputs, answer=answer, clone=clone(regions, survey), detail=detail)
 

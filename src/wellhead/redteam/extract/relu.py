@@ -12,7 +12,7 @@ from wellhead.core.arrays import Array, Inputs, Labels, Scores, Values
 from wellhead.core.errors import Unsuited
 from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
-from wellhead.redteam.attack import Conversation, take_inputs
+from wellhead.redteam.attack import Conversation
 from wellhead.redteam.clone import softmax
 from wellhead.redteam.extract.exact import Notes, Silence
 from wellhead.redteam.extract.neurons import Layer, Search
@@ -127,25 +127,13 @@ class Relu(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     def _check(self, notes: Notes, search: Search, rows: int, rng: np.random.Generator) -> Generator[Inputs, Answer, float]:
         """Largest difference on fresh inputs, as a share of 1 + the largest score; looks around where it is worst."""
         last = _fit(notes, search.layer)
-        points = self._fresh(notes, rows, rng)
+        points = notes.drawn(rows, self.pool, rng)
         values = yield from notes.ask(points)
         off = np.abs(_design(search.layer, points) @ last - values).max(axis=1)
         worst = float(np.nanmax(off, initial=0.0) / (1 + np.nanmax(np.abs(values), initial=0.0)))
         if worst >= _AGREED:
             yield from search.look(points[np.nanargmax(off)])
         return worst
-
-    def _fresh(self, notes: Notes, rows: int, rng: np.random.Generator) -> Array:
-        """Inputs never asked: uniform, towards corners of every brightness, and from the pool."""
-        size = notes.free.size
-        points = rng.uniform(-1, 1, (rows, size))
-        half = rows // 2
-        corners = np.where(rng.random((half, size)) < rng.random((half, 1)), 1.0, -1.0)
-        points[:half] = corners * rng.random((half, 1))
-        some = rng.permutation(len(self.pool))[: rows // 4]
-        if some.size:
-            points[-some.size :] = notes.unit(take_inputs(self.pool, some))
-        return points
 
 
 def _probe(notes: Notes, rng: np.random.Generator) -> Generator[Inputs, Answer, None]:

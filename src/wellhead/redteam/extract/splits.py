@@ -53,7 +53,7 @@ class Splits:
 
     def cuts(self, feature: int) -> Array:
         """(t,) the middles of the brackets of a feature, ascending."""
-        return self.ends(feature).reshape(-1, 2).mean(axis=1)
+        return np.asarray(self.ends(feature).reshape(-1, 2).mean(axis=1))
 
     def add(self, one: Array, other: Array, feature: int) -> None:
         """Learn from two questions that differ in one feature and were answered differently."""

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from itertools import pairwise, zip_longest
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from wellhead.core.arrays import Array
 from wellhead.redteam.extract.boxes import Boxes, Domain
 from wellhead.redteam.extract.splits import Pairs, Splits, bisect, one_feature
-from wellhead.redteam.extract.survey import Asking, Survey
-
+from wellhead.redteam.extract.survey import Asking, SilentError, Survey
 
 _ON_A_LINE = 3
 
 
+Child: TypeAlias = tuple[Array, Boxes, int]
+
+
+class Cut(NamedTuple):
+    """A change on a line. below, above: the points beside it, with their ids."""
+
+    below: Array
+    above: Array
+    id_below: int
+    id_above: int
+
+
 class Nodes(NamedTuple):
-    """n nodes of the tree. points: (n, d), NaN where not given.  boxes: in which every input comes by.  ids: answers."""
+    """n nodes. points: (n, d), NaN where not given.  boxes: in which every input comes by.  ids: of their answers."""
 
     points: Array
     boxes: Boxes
@@ -36,19 +48,26 @@ def top_down(survey: Survey, splits: Splits, rng: np.random.Generator) -> Asking
     """
     domain = splits.domain
     empty = np.full((1, domain.low.size), np.nan)
-    level = Nodes(empty, domain.whole, (yield from survey.ask(empty)))
-    leaves = []
-    while len(level.ids):
-        pairs, node = yield from _changes(survey, domain, level, rng)
-        is_leaf = np.ones(len(level.ids), bool)
-        is_leaf[node] = False
-        leaves.append(level.take(np.flatnonzero(is_leaf)))
-        if not node.size:
-            break
-        level = yield from _children(survey, splits, level.take(node), pairs)
-    parts = list(zip(*leaves, strict=True))
-    boxes = Boxes(*(np.concatenate(columns) for columns in zip(*parts[1], strict=True)))
-    return Nodes(np.concatenate(parts[0]), boxes, np.concatenate(parts[2]))
+    leaves: list[Nodes] = []
+    try:
+        level = Nodes(empty, domain.whole, (yield from survey.ask(empty)))
+        while len(level.ids):
+            pairs, inner = yield from _changes(survey, domain, level, rng)
+            leaves.append(level.take(np.setdiff1d(np.arange(len(level.ids)), inner)))
+            level = yield from _children(survey, splits, level.take(inner), pairs)
+    except SilentError:
+        if not leaves:
+            raise
+    return _stacked(leaves)
+
+
+def _stacked(parts: list[Nodes]) -> Nodes:
+    points, boxes, ids = zip(*parts, strict=True)
+    return Nodes(
+        np.concatenate(points),
+        Boxes(*(np.concatenate(columns) for columns in zip(*boxes, strict=True))),
+        np.concatenate(ids),
+    )
 
 
 def _changes(survey: Survey, domain: Domain, level: Nodes, rng: np.random.Generator) -> Asking[tuple[Pairs, Array]]:
@@ -73,25 +92,21 @@ def _changes(survey: Survey, domain: Domain, level: Nodes, rng: np.random.Genera
 
 def _children(survey: Survey, splits: Splits, nodes: Nodes, pairs: Pairs) -> Asking[Nodes]:
     """The nodes below, a box for each run of values (each set of categories) that is answered alike."""
-    found = []
+    found: list[Child] = []
     for is_number in (True, False):
         rows = np.flatnonzero(splits.domain.numbers[pairs.feature] == is_number)
         if rows.size:
             base = np.where(np.isnan(nodes.points), np.nan, pairs.ones)[rows]
             parents = Nodes(base, nodes.boxes.take(rows), nodes.ids[rows])
             found += yield from (_runs if is_number else _sets)(survey, splits, parents, pairs.feature[rows])
-    points, boxes, ids = zip(*found, strict=True) if found else ((), (), ())
-    if not found:
-        return nodes.take(np.zeros(0, int))
-    return Nodes(np.array(points), Boxes(*(np.concatenate(c) for c in zip(*boxes, strict=True))), np.array(ids))
+    none = [nodes.take(np.zeros(0, int))]
+    return _stacked(none + [Nodes(point[None], box, np.array([id_])) for point, box, id_ in found])
 
 
-def _sets(survey: Survey, splits: Splits, nodes: Nodes, feature: Array) -> Asking[list[tuple[Array, Boxes, int]]]:
+def _sets(survey: Survey, splits: Splits, nodes: Nodes, feature: Array) -> Asking[list[Child]]:
     """Children by a category: every value is asked."""
-    asked = [
-        (n, value) for n, f in enumerate(feature) for value in np.flatnonzero(nodes.boxes.allowed[n, f])
-    ]
-    points = np.array([_with(nodes.points[n], int(feature[n]), value) for n, value in asked])
+    asked = [(n, value) for n, f in enumerate(feature) for value in np.flatnonzero(nodes.boxes.allowed[n, f])]
+    points = np.array([_with(nodes.points[n], int(feature[n]), float(value)) for n, value in asked])
     told = yield from survey.ask(points)
     groups: dict[tuple[int, int], list[int]] = {}
     for row, ((n, _), id_) in enumerate(zip(asked, told, strict=True)):
@@ -107,20 +122,22 @@ def _sets(survey: Survey, splits: Splits, nodes: Nodes, feature: Array) -> Askin
     return children
 
 
-def _runs(survey: Survey, splits: Splits, nodes: Nodes, feature: Array) -> Asking[list[tuple[Array, Boxes, int]]]:
+def _runs(survey: Survey, splits: Splits, nodes: Nodes, feature: Array) -> Asking[list[Child]]:
     """Children by a number: every change between the ends of the box is bisected."""
     lines = yield from _lines(survey, nodes, feature)
-    open_ = [(n, a, b) for n, line in enumerate(lines) for a, b in zip(line, line[1:], strict=False)]
-    cuts: list[list[tuple[Array, Array, int, int]]] = [[] for _ in feature]
+    open_ = [(n, a, b) for n, line in enumerate(lines) for a, b in pairwise(line)]
+    cuts: list[list[Cut]] = [[] for _ in feature]
     while open_ := [(n, a, b) for n, a, b in open_ if a[1] != b[1] and min(a[1], b[1]) >= 0]:
         which = np.array([n for n, _, _ in open_])
-        ones, others = (np.array([side[0] for side in sides]) for sides in zip(*((a, b) for _, a, b in open_), strict=True))
+        ones, others = (
+            np.array([side[0] for side in sides]) for sides in zip(*((a, b) for _, a, b in open_), strict=True)
+        )
         ids = np.array([a[1] for _, a, _ in open_])
         near = yield from bisect(survey, splits, Pairs(ones, others, ids, feature[which]))
         following = []
         for (n, a, b), one, other in zip(open_, near.ones, near.others, strict=True):
             after = survey.id_of(other)
-            cuts[n].append((one, other, a[1], after))
+            cuts[n].append(Cut(one, other, a[1], after))
             following.append((n, (other, after), b))
         open_ = following
     children = []
@@ -137,23 +154,25 @@ def _lines(survey: Survey, nodes: Nodes, feature: Array) -> Asking[list[list[tup
     rows = np.arange(len(feature))
     low, high = nodes.boxes.low[rows, feature], nodes.boxes.high[rows, feature]
     own = nodes.points[rows, feature]
-    given = ~np.isnan(own)
-    values = [np.unique(np.append(np.linspace(a, b, _ON_A_LINE), o if g else a)) for a, b, o, g in zip(low, high, own, given, strict=True)]
+    spread = np.linspace(low, high, _ON_A_LINE, axis=1)
+    values = [
+        np.unique(np.append(line, np.where(np.isnan(o), line[0], o))) for line, o in zip(spread, own, strict=True)
+    ]
     points = [_with(nodes.points[n], int(feature[n]), v) for n in rows for v in values[n]]
     told = iter((yield from survey.ask(np.array(points))))
     at = iter(points)
     return [[(next(at), int(next(told))) for _ in values[n]] for n in rows]
 
 
-def _between(node: Nodes, feature: int, cuts: list[tuple[Array, Array, int, int]]) -> list[tuple[Array, Boxes, int]]:
+def _between(node: Nodes, feature: int, cuts: list[Cut]) -> list[Child]:
     """The children between ascending cuts."""
-    cuts = sorted(cuts, key=lambda cut: float(cut[0][feature]))
-    children = [(cuts[0][0], node.boxes.below(feature, cuts[0][0][feature]), cuts[0][2])]
-    for cut, following in zip(cuts, [*cuts[1:], None], strict=True):
-        box = node.boxes.above(feature, cut[1][feature])
+    cuts = sorted(cuts, key=lambda cut: float(cut.below[feature]))
+    children = [(cuts[0].below, node.boxes.below(feature, cuts[0].below[feature]), cuts[0].id_below)]
+    for cut, following in zip_longest(cuts, cuts[1:]):
+        box = node.boxes.above(feature, cut.above[feature])
         if following is not None:
-            box = box.below(feature, following[0][feature])
-        children.append((cut[1], box, cut[3]))
+            box = box.below(feature, following.below[feature])
+        children.append((cut.above, box, cut.id_above))
     return children
 
 

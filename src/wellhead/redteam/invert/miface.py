@@ -44,13 +44,11 @@ class _Climb:
         self.weight[rows] *= np.where(gained, 1.0, 0.5)
 
     def move(self, rows: Labels, slope: Array) -> None:
-        """A step of the pace along the slope, with momentum; every third round in vain starts again from the best."""
+        """A step of the pace along the slope, with momentum."""
         slope = slope - self.weight[rows, None] * self.z[rows]
         way = slope / np.maximum(np.linalg.norm(slope, axis=1, keepdims=True), 1e-300)
         self.drift[rows] = _MOMENTUM * self.drift[rows] + way
         self.z[rows] += self.pace[rows, None] * self.drift[rows]
-        lost = rows[self.stale[rows] % 3 == 2]
-        self.z[lost], self.drift[lost] = self.best[lost], 0.0
 
 
 class Miface(msgspec.Struct, frozen=True, kw_only=True, eq=False):

@@ -16,6 +16,8 @@ from wellhead.redteam.extract.active import Random
 from wellhead.redteam.known import Known
 from wellhead.redteam.wrap.wrapper import Way, Wrapper
 
+_TIMES = 3
+
 
 class Averaged(Wrapper, frozen=True, kw_only=True, eq=False):
     """Each input `times` times in the same round: mean scores and values, the commonest label.
@@ -29,7 +31,7 @@ class Averaged(Wrapper, frozen=True, kw_only=True, eq=False):
         "Tang et al., ModelGuard, USENIX Security 2024 (smoothing); Orekondy et al., arXiv 1906.10908"
     )
 
-    times: int = 3
+    times: int = _TIMES
 
     def __post_init__(self) -> None:
         if self.times < 1:
@@ -43,7 +45,7 @@ class Averaged(Wrapper, frozen=True, kw_only=True, eq=False):
     @classmethod
     def suit(cls, known: Known, inner: type[Attack] = Random) -> Self:
         """The rows that are known are those that leave: the inner attack asks fewer."""
-        return cls(attack=inner.suit(msgspec.structs.replace(known, rows=known.rows // cls.times)))
+        return cls(attack=inner.suit(msgspec.structs.replace(known, rows=known.rows // _TIMES)))
 
     def _way(self, rng: np.random.Generator) -> Way:  # noqa: ARG002 - the contract's
         def way(inputs: Inputs) -> Generator[Inputs, Answer, Answer]:

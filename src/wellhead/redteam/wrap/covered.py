@@ -17,6 +17,8 @@ from wellhead.redteam.extract.active import Random
 from wellhead.redteam.known import Known
 from wellhead.redteam.wrap.wrapper import Way, Wrapper
 
+_SHARE = 0.25
+
 
 class Covered(Wrapper, frozen=True, kw_only=True, eq=False):
     """The attack's rows are a `share` of all, at random places among inputs such as customers send. Costs 1 / share
@@ -31,7 +33,7 @@ class Covered(Wrapper, frozen=True, kw_only=True, eq=False):
     paper: ClassVar[str] = "Juuti et al., PRADA, EuroS&P 2019, arXiv 1805.02628, section 6 (dummy queries)"
 
     decoys: Inputs
-    share: float = 0.25
+    share: float = _SHARE
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1 or not len(self.decoys):
@@ -41,11 +43,11 @@ class Covered(Wrapper, frozen=True, kw_only=True, eq=False):
     def suit(cls, known: Known, inner: type[Attack] = Random) -> Self:
         """The pool's first part is for the attack, the rest for decoys; raises Unsuited where there is none."""
         known.need(len(known.pool) > 1, "needs a pool to take decoys from")
-        own = min(max(int(cls.share * len(known.pool)), 1), len(known.pool) - 1)
+        own = min(max(int(_SHARE * len(known.pool)), 1), len(known.pool) - 1)
         first, rest = np.arange(own), np.arange(own, len(known.pool))
         less = msgspec.structs.replace(
             known,
-            rows=int(cls.share * known.rows),
+            rows=int(_SHARE * known.rows),
             pool=take_inputs(known.pool, first),
             labels=None if known.labels is None else known.labels[:own],
         )

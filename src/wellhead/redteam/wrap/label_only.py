@@ -32,8 +32,9 @@ class LabelOnly(Wrapper, frozen=True, kw_only=True, eq=False):
     def suit(cls, known: Known, inner: type[Attack] = Random) -> Self:
         """Raises Unsuited for regressors, and for attacks that need more."""
         known.need(known.task == "classifier", "needs labels")
-        known.need(inner.needs <= Exposure.LABEL, f"{inner.name} needs more than labels")
-        return super().suit(known, inner)
+        attack = inner.suit(known)
+        known.need(attack.needs <= Exposure.LABEL, f"{attack.name} needs more than labels")
+        return cls(attack=attack)
 
     def _way(self, rng: np.random.Generator) -> Way:  # noqa: ARG002 - the contract's
         def way(inputs: Inputs) -> Generator[Inputs, Answer, Answer]:

@@ -50,7 +50,7 @@ class Recovered(Wrapper, frozen=True, kw_only=True, eq=False):
 
     defence: str = "rounding"
     settings: dict[str, float] = msgspec.field(default_factory=dict)
-    samples: int = 400
+    samples: int = 200
     sharpness: float = 8.0
 
     def __post_init__(self) -> None:
@@ -106,7 +106,7 @@ class _Undoing:
         told, guess = np.stack([self._told[names[row]] for row in rows]), answer.scores[rows]
         for _ in range(_PASSES):
             expected = _expected(take_inputs(inputs, rows), guess, self._rng)
-            guess = self._recover(told, expected, 1)
+            guess = self._recover(told, (expected + guess) / 2, 1)
         return _replaced(answer, rows, guess)
 
     def _recover(self, told: Scores, around: Scores, looks: int) -> Scores:
