@@ -24,14 +24,17 @@ LIMIT_S = 60
 ART = "ART 1.20.1"
 
 # Run by ART's own python. Arguments: folder with victim.npz, what to run, seconds.
-PEER = '''
+PEER = """
 import json, sys, time, warnings
 warnings.simplefilter("ignore")
 import numpy as np
 folder, what, limit = sys.argv[1], sys.argv[2], float(sys.argv[3])
 data = dict(np.load(folder + "/victim.npz"))
 import torch
+import art.config
+if sys.argv[2] == "fee": art.config.ART_NUMPY_DTYPE = np.float64
 from art.estimators.classification import BlackBoxClassifier, PyTorchClassifier
+from art.estimators.classification.blackbox import BlackBoxClassifierNeuralNetwork
 torch.manual_seed(0); np.random.seed(0)
 calls = rows = 0
 class OutOfTime(Exception): pass
@@ -49,7 +52,8 @@ def answer(x):
     if what == "fee" and time.monotonic() - start > limit: raise OutOfTime
     return scores(x) if what == "fee" else softmax(scores(x)).astype(np.float32)
 d, low, high = int(data["w0"].shape[0]), float(data["low"]), float(data["high"])
-victim = BlackBoxClassifier(answer, (d,), 10, clip_values=(low, high))
+kind = BlackBoxClassifierNeuralNetwork if what == "fee" else BlackBoxClassifier
+victim = kind(answer, (d,), 10, clip_values=(low, high))
 if what == "fee":
     from art.attacks.extraction import FunctionallyEquivalentExtraction
     outcome = "finished"
@@ -62,7 +66,7 @@ else:
     n = int(what)
     thief = torch.nn.Linear(d, 10)
     thief = PyTorchClassifier(thief, torch.nn.CrossEntropyLoss(), (d,), 10,
-        optimizer=torch.optim.Adam(thief.parameters(), 1e-2), clip_values=(low, high))
+        optimizer=torch.optim.Adam(thief.parameters(), 3e-3), clip_values=(low, high))
     attack = KnockoffNets(victim, batch_size_fit=32, batch_size_query=64, nb_epochs=100, nb_stolen=n,
         use_probability=True, verbose=False)
     x = np.random.default_rng(0).uniform(low, high, (n, d)).astype(np.float32)
@@ -70,7 +74,7 @@ else:
     same = [float((thief.predict(t.astype(np.float32)).argmax(1) == scores(t).argmax(1)).mean())
         for t in (data["test"], data["uniform"])]
     print(json.dumps({"calls": calls, "rows": rows, "fidelity": min(same)}))
-'''
+"""
 
 
 class Split(NamedTuple):

@@ -15,17 +15,18 @@ import tomllib
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
+import msgspec
 import numpy as np
 
 from benchmarks.results import Figure
 from wellhead.core.errors import Unsuited
 from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
-from wellhead.redteam.attack import Extraction
+from wellhead.redteam.attack import Conversation, Extraction
 from wellhead.redteam.budget import Budget
-from wellhead.redteam.extract.equation import Equation
+from wellhead.redteam.extract.equation import Equation, LinearModel
 from wellhead.redteam.extract.paths import Paths
 from wellhead.redteam.extract.perceptron import Perceptron
 from wellhead.redteam.known import Known
@@ -34,7 +35,6 @@ from wellhead.redteam.run import finish, run
 
 ROWS = Path(__file__).parent / "tramer.toml"
 UNIFORM = 10_000
-ATTACKS = {"equation": (Equation,), "paths": (Paths,), "any": (Equation, Perceptron)}
 
 
 class Table(NamedTuple):
@@ -52,6 +52,34 @@ class Victim(NamedTuple):
     test: Any
     uniform: Any
     leaves: int = 0
+
+
+class Unchecked(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """As many equations as unknowns and, as in the paper, no query left for a check: Equation keeps six for that."""
+
+    name: ClassVar[str] = "unchecked"
+    paper: ClassVar[str] = Equation.paper
+    atlas: ClassVar[tuple[str, ...]] = Equation.atlas
+    needs: ClassVar[Exposure] = Exposure.PROBABILITIES
+    repeats: ClassVar[bool] = False
+
+    features: int
+
+    @classmethod
+    def suit(cls, known: Known) -> Self:
+        known.need(known.rows > known.features, "needs d + 1 queries")
+        return cls(features=known.features)
+
+    def run(self, rng: np.random.Generator) -> Conversation:
+        asked = rng.uniform(-1, 1, (self.features + 1, self.features))
+        answer = yield asked
+        odds = np.log(answer.scores) - np.log(answer.scores[:, :1])
+        found = np.linalg.solve(np.column_stack([asked, np.ones(len(asked))]), odds)
+        clone = LinearModel(weights=found[:-1], bias=found[-1], form="softmax")
+        return Extraction(inputs=asked, answer=answer, clone=clone, detail="d + 1 equations, unchecked")
+
+
+ATTACKS = {"equation": (Equation, Unchecked), "paths": (Paths,), "any": (Equation, Perceptron)}
 
 
 class Measured(NamedTuple):
@@ -280,7 +308,7 @@ def _labels(told: Any) -> Any:
 def attacked(row: dict[str, Any], victim: Victim) -> Measured:
     """The attack of this row within its budget; of several, the first that fits, its own checks deciding."""
     rows = queries(row, victim)
-    known, failed = _replace(victim.known, rows), ""
+    known, failed = msgspec.structs.replace(victim.known, rows=rows), ""
     for kind in ATTACKS[row["attack"]]:
         start = time.perf_counter()
         try:
@@ -299,12 +327,6 @@ def attacked(row: dict[str, Any], victim: Victim) -> Measured:
         )
         return Measured(kind.name, last.spent.rows, last.spent.calls, test, uniform, seconds, result.detail)
     return Measured("none", 0, 0, 0.0, 0.0, 0.0, failed)
-
-
-def _replace(known: Known, rows: int) -> Known:
-    import msgspec
-
-    return msgspec.structs.replace(known, rows=rows)
 
 
 def reproduced(row: dict[str, Any], found: Measured, allowed: int, tolerance: float) -> bool:

@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 
 from wellhead.core.errors import ConfigError
-from wellhead.core.event import Answer
-from wellhead.core.exposure import Exposure
 from wellhead.redteam.budget import Budget
 from wellhead.redteam.harness import Harness
 from wellhead.redteam.http import Account, Http
@@ -165,10 +163,10 @@ def test_a_banned_key_goes_on_with_the_others(server, wording, pool):
 
 
 def test_every_key_banned_is_blocked_and_the_rest_not_tried(server, wording, pool):
-    server.misbehave = lambda account, number: (403, {}) if number > 20 else None
+    server.misbehave = lambda account, number: (403, {}) if number > 30 else None
     found = last(study(http(server, wording, 2), known_of(pool), wish(300)))
     assert states(found) == {"random": "blocked", "uniform": "blocked", TOGETHER: "ok"}
-    assert server.requests <= 23
+    assert server.requests <= 33
 
 
 def test_a_rate_limit_is_waited_for(server, wording, pool):
@@ -290,9 +288,3 @@ def test_members_of_another_distribution_are_warned_of(softmax, pool):
     more = wish(1000, attacks=("loss",), rooms=("membership",), truth=Truth(members=np.arange(200) < 100),
                 judges=candidates[100:120])  # fmt: skip
     assert any("drift" in w for w in last(study(InProcess(softmax), known, more)).warnings)
-
-
-def test_a_recorded_answer_kind_stays_in_the_transcript(softmax, pool, tmp_path):
-    last(study(InProcess(softmax), known_of(pool), wish(100, directory=tmp_path)))
-    assert (tmp_path / "plan.json").exists() and (tmp_path / "transcript.jsonl").exists()
-    assert Answer(Exposure.NONE).scores is None

@@ -56,6 +56,8 @@ def perceptron(inputs: Inputs, targets: Array, seed: int) -> Any:
 
 def learners_for(classes: int, rows: int, text: bool = False) -> dict[str, Learner]:
     """The learners worth their time: boosting grows trees for each class, and others a column for each."""
+    if classes == 1:
+        return {"logistic": LEARNERS["logistic"]}
     chosen: dict[str, Learner] = {} if text else {"perceptron": perceptron}
     if classes <= _VERY_MANY:
         chosen["logistic"] = LEARNERS["logistic"]
@@ -152,8 +154,8 @@ def _at(n: int, inputs: Inputs, answer: Answer, like: Graded, judges: Judges, se
 
 def _shares(inputs: Inputs, answer: Answer, best: Graded, judges: Judges, seed: int) -> list[float]:
     """Fidelity of the same learner with other seeds."""
-    if best.learner == "logistic":
-        return [best.fidelity.value]  # it has no seed
+    if best.learner == "logistic" or _classes(answer) > _VERY_MANY:
+        return [best.fidelity.value]  # the one has no seed, the other would take minutes
     clones = [_fit(inputs, answer, best, seed + i) for i in range(1, _SEEDS)]
     others = [fidelity(c, judges.held, judges.truth).value for c in clones if c is not None]
     return [best.fidelity.value, *others]

@@ -36,11 +36,15 @@ def test_labels_alone_give_the_weights(features, skip):
 
 
 def test_features_of_other_ranges():
-    model, _ = halfspace(4, bias=-900)
+    model, _ = halfspace(4)
     low, high = np.array([0, 0, 1000, -3.0]), np.array([1, 10, 2000, 3.0])
-    wide = lambda x: model((np.asarray(x, float) - low) / (high - low) * 2 - 1 + 900 / 4 * 0)  # noqa: E731
-    last = finish(run(LowdMeek(low=low, high=high, shape=(4,)), InProcess(wide)))
-    assert last.result.clone is None and "1 classes" in last.result.detail
+
+    def wide(inputs):
+        return model((np.asarray(inputs, float) - low) / (high - low) * 2 - 1)
+
+    clone = finish(run(LowdMeek(low=low, high=high, shape=(4,)), InProcess(wide))).result.clone
+    fresh = np.random.default_rng(0).uniform(low, high, (2000, 4))
+    assert np.array_equal(clone.predict(fresh), wide(fresh))
 
 
 def test_what_is_not_linear_is_told():

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,7 @@ from wellhead.testing.attacks import check_attack
 def network(sizes, seed, told="probabilities"):
     """A random ReLU network."""
     rng = np.random.default_rng(seed)
-    layers = [(rng.normal(size=(a, b)) * 1.4 / np.sqrt(a), 0.3 * rng.normal(size=b)) for a, b in zip(sizes, sizes[1:])]
+    layers = [(rng.normal(size=(a, b)) * 1.4 / np.sqrt(a), 0.3 * rng.normal(size=b)) for a, b in pairwise(sizes)]
 
     def answer(inputs):
         x = np.asarray(inputs, np.float64).reshape(len(inputs), -1)
@@ -128,9 +130,9 @@ def test_it_works_over_a_socket_with_json(server, wording):
     assert last.spent.calls == server.requests and last.spent.rows == server.rows_answered
 
 
-def test_a_network_is_rebuilt_over_a_socket_with_json(server, wording, monkeypatch):
+def test_a_network_is_rebuilt_over_a_socket_with_json(server, wording):
     hidden = network((4, 6, 3), 5)
-    monkeypatch.setitem(type(server).answer.__globals__, "model", lambda rows: hidden(np.array(rows)))
+    server.model = hidden
     last = finish(run(attack(4), Http(server.url, wording, rows_per_call=512)))
     assert np.abs(last.result.clone.predict_proba(inputs(4)) - hidden(inputs(4))).max() < 1e-9
 

@@ -23,7 +23,7 @@ _FRESH = 4
 _EXACT = 1e-6
 _STRAIGHT = 1e-6
 _SINGLE = 1e-3
-_REDRAWS = 4
+_REDRAWS = 8
 # Queries for each unknown of one class, by decimals: fewer digits need more (SML16, figure 7).
 _MORE = {0: 200, 1: 100, 2: 100, 3: 40, 4: 10}
 _SOME_MORE = 4
@@ -110,13 +110,14 @@ class Equation(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         """A first fit tells whether more queries are worth it."""
         unknown = notes.free.size + 1
         told = f"answers are rounded to {precision.decimals} decimals"
-        coarse = max(10.0**-precision.decimals, 1e-6)
-        for queries in (_SOME_MORE * unknown, _MORE.get(precision.decimals, _SOME_MORE) * unknown):
+        # The first fit has few answers for its unknowns, and may be far off without being wrong in kind.
+        for share, most in ((_SOME_MORE, 0.15), (_MORE.get(precision.decimals, _SOME_MORE), 0.05)):
+            queries = share * unknown
             rows = min(queries, notes.left)
             if rows > 0:
                 yield from notes.ask(self._drawn(notes, rows, rng))
             model, off = _fitted(notes, rng)
-            if off > 2 * coarse + 0.02:
+            if off > most:
                 return None, f"not log-linear: mean error {off:.1e} on held-out answers, and {told}"
         return model, f"approximate: mean error {off:.1e} on held-out answers, since {told}"
 
@@ -135,6 +136,8 @@ def _first(notes: Notes, rng: np.random.Generator) -> Generator[Inputs, Answer, 
     points[2] = (points[0] + points[1]) / 2
     values = yield from notes.ask(points)
     bend = np.abs(values[0] - 2 * values[2] + values[1]).max()
+    if notes.noise[0][:3].max() > _STRAIGHT:
+        return True
     single = notes.precision().single
     return not bend > (_SINGLE if single else _STRAIGHT) * (1 + np.nanmax(np.abs(values), initial=0.0))
 
@@ -190,7 +193,9 @@ def _least_squares(notes: Notes) -> LinearModel:
 def _one_versus_rest(notes: Notes) -> LinearModel:
     design, values, _, _, _ = _split(notes)
     shares = softmax(np.insert(values, 0, 0.0, axis=1))
-    return _outward(notes, gauss_newton(design, shares, likeliest(design, shares, "one_versus_rest")), "one_versus_rest")
+    return _outward(
+        notes, gauss_newton(design, shares, likeliest(design, shares, "one_versus_rest")), "one_versus_rest"
+    )
 
 
 def _fitted(notes: Notes, rng: np.random.Generator) -> tuple[LinearModel, float]:
@@ -203,15 +208,14 @@ def _fitted(notes: Notes, rng: np.random.Generator) -> tuple[LinearModel, float]
         found = np.linalg.lstsq(design[kept], answers[kept], rcond=None)[0]
         off = float(np.abs(design[held] @ found - answers[held]).mean() / (1 + np.abs(answers).max()))
         return _outward(notes, found, notes.form), off
-    best: tuple[LinearModel, float] | None = None
+    tried: list[tuple[LinearModel, float]] = []
     for form in ("softmax", "one_versus_rest") if notes.classes > 2 else ("softmax",):
         found = likeliest(design[kept], answers[kept], form)
         shown = one_versus_rest(design[held] @ found) if form == "one_versus_rest" else softmax(design[held] @ found)
         off = float(np.abs(shown - answers[held]).mean())
-        if best is None or off < best[1]:
-            canonical = found - found[:, :1] if form == "softmax" else found
-            best = _outward(notes, canonical, form), off
-    return best
+        canonical = found - found[:, :1] if form == "softmax" else found
+        tried.append((_outward(notes, canonical, form), off))
+    return min(tried, key=lambda one: one[1])
 
 
 def _outward(notes: Notes, found: Array, form: str) -> LinearModel:

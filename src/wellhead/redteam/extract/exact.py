@@ -15,12 +15,13 @@ from wellhead.redteam.attack import Clone, Extraction, answered, join, join_inpu
 from wellhead.redteam.precision import Precision, precision_of
 
 _LEAST = 1e-290
+_NOISY = 1e-8
 
 Told: TypeAlias = Generator[Inputs, Answer, Array]
 """A stage of a conversation that ends with values (n, m)."""
 
 
-class Silence(Exception):  # noqa: N818  not an error: the conversation is over
+class Silence(Exception):
     """Nothing more is answered, or may be asked."""
 
 
@@ -151,9 +152,9 @@ class Notes:
         return precision_of(told.scores[rows])
 
     def heard(self) -> tuple[Array, Array, Array]:
-        """Points, values and noise of all rows whose values are known."""
+        """Points, values and noise of all rows whose values are known well."""
         points, values, noise = (np.concatenate(part) for part in (self.points, self.values, self.noise))
-        known = np.isfinite(values).all(axis=1)
+        known = np.isfinite(values).all(axis=1) & (noise < _NOISY)
         return points[known], values[known], noise[known]
 
     def outward(self, slope: Array, offset: Array) -> tuple[Array, Array]:

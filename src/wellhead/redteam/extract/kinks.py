@@ -24,7 +24,10 @@ class Line:
         """Take in values (n, m) at points (n,) that may be off by `noise` (n,); rows with NaN were not answered."""
         known = np.isfinite(f).all(axis=1)
         t, first = np.unique(np.concatenate([self.t, t[known]]), return_index=True)
-        self.f, self._noise = np.concatenate([self.f, f[known]])[first], np.concatenate([self._noise, noise[known]])[first]
+        self.f, self._noise = (
+            np.concatenate([self.f, f[known]])[first],
+            np.concatenate([self._noise, noise[known]])[first],
+        )
         self.t = t
 
     def _straight(self) -> Array:
@@ -57,7 +60,7 @@ class Line:
         where = np.flatnonzero(inner)[beside]
         inside = (meet > self.t[cells[where]]) & (meet < self.t[cells[where] + 1])
         middles[where[inside]] = meet[inside]
-        return middles
+        return np.asarray(middles)
 
     def _meet(self, cells: Array) -> Array:
         """(n,): where the straights on both sides of these cells meet, NaN where they are parallel."""

@@ -19,8 +19,7 @@ def _sigmoid(scores: Array) -> Array:
 
 def one_versus_rest(scores: Array) -> Scores:
     """(n, k): a sigmoid for each class, divided by their sum."""
-    each = _sigmoid(scores)
-    return np.asarray(each / each.sum(axis=1, keepdims=True))
+    return np.asarray(softmax(-np.logaddexp(0.0, -scores)))
 
 
 def likeliest(design: Array, shares: Scores, form: str) -> Array:
@@ -38,7 +37,7 @@ def likeliest(design: Array, shares: Scores, form: str) -> Array:
         weights = flat.reshape(size)
         scores = design @ weights
         if form == "softmax":
-            shown, damp = softmax(scores), 1.0
+            shown, damp = softmax(scores), np.ones_like(scores)
         else:
             shown, damp = one_versus_rest(scores), 1 - _sigmoid(scores)
         entropy = -(shares * np.log(np.maximum(shown, 1e-300))).sum() / len(design)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Generator
 from typing import ClassVar, Self
 
@@ -75,11 +76,10 @@ class LowdMeek(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     def run(self, rng: np.random.Generator) -> Conversation:
         """Find both classes, the boundary between them, its distance along each axis; then check."""
         notes = Notes(self.low, self.high, self.shape, self.rows)
-        clone, detail = None, "answers ended before the model was known"
-        try:
+        clone: Halfspace | None = None
+        detail = "answers ended before the model was known"
+        with contextlib.suppress(Silence):
             clone, detail = yield from self._search(notes, rng)
-        except Silence:
-            pass
         return notes.extraction(clone, detail)
 
     def _search(
@@ -144,7 +144,7 @@ def _distances(notes: Notes, start: Array, inside: int) -> Generator[Inputs, Ans
         met = (yield from _labels(notes, start + middle[:, None] * axes[found])) == inside
         far[found], near[found] = np.where(met, middle, far[found]), np.where(met, near[found], middle)
     distance = (near + far) / 2
-    return np.where(distance[:size] <= distance[size:], distance[:size], -distance[size:])
+    return np.asarray(np.where(distance[:size] <= distance[size:], distance[:size], -distance[size:]))
 
 
 def _outward(notes: Notes, weights: Array, bias: float, inside: int, outside: int) -> Halfspace:

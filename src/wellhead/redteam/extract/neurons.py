@@ -9,7 +9,7 @@ import numpy as np
 
 from wellhead.core.arrays import Array, Inputs
 from wellhead.core.event import Answer
-from wellhead.redteam.extract.exact import Notes, Told
+from wellhead.redteam.extract.exact import Notes
 from wellhead.redteam.extract.kinks import Line
 
 _GRID = 128
@@ -47,7 +47,7 @@ class Layer:
 
     def waking(self, points: Array) -> Array:
         """(n, h)."""
-        return np.maximum(points @ self.hidden.T + self.offsets, 0.0)
+        return np.asarray(np.maximum(points @ self.hidden.T + self.offsets, 0.0))
 
     def without(self, points: Array, values: Array) -> Array:
         """(n, m): the values less what the neurons add."""
@@ -141,7 +141,7 @@ class Search:
         flat = slopes.reshape(len(recent), -1)
         basis = alone.reshape(len(alone), flat.shape[1])
         rest = flat - np.linalg.lstsq(basis.T, flat.T, rcond=None)[0].T @ basis
-        return rest[np.abs(rest).max(axis=1).argmax()].reshape(slopes.shape[1:])
+        return np.asarray(rest[np.abs(rest).max(axis=1).argmax()].reshape(slopes.shape[1:]))
 
     @property
     def hopeless(self) -> bool:

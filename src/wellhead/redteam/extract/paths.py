@@ -36,8 +36,9 @@ class Paths(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     left sharpen the thresholds. With missing values the tree is read from its root first, and then checked likewise.
 
     low, high, arities: (d,) as in `Known`.  rows: the most to ask.  step: share of a feature's range to which
-    thresholds are first bisected.  passes: how often corners of a leaf must agree.  pool: inputs of which some are asked as well,
-    since uniform questions rarely meet small leaves.  missing: the model answers NaN from the node it got to.
+    thresholds are first bisected.  passes: how often corners of a leaf must agree.  pool: inputs of which some are
+    asked as well, since uniform questions rarely meet small leaves.  missing: the model answers NaN from the node it
+    got to.
     Needs answers that change in steps; scores say more than labels, values most. Costs about 15 to 60 questions a leaf.
     """
 
@@ -110,10 +111,10 @@ class Search:
         moved = np.where(numbers, few + _TINY * np.where(few < self.middle, 1, -1) * self.range, few)
         ids = yield from self.survey.ask(np.concatenate([points, self._of_pool(n // 2)]))
         again = yield from self.survey.ask(moved)
+        leaves = richness(ids[:n])
         if numbers.any() and (again != ids[:10]).mean() > 0.5:
             self.given_up = "the answers change with every small move: no tree"
-        leaves = richness(ids[:n])
-        if leaves * _ROWS_A_LEAF > self.attack.rows:
+        elif leaves * _ROWS_A_LEAF > self.attack.rows:
             self.given_up = f"{leaves:.0f} regions or more are too many for {self.attack.rows} queries: an ensemble?"
 
     @property
@@ -234,7 +235,7 @@ class Search:
         leaves, ids = trusted or regions.boxes()[0].size, np.unique(survey.answers()[1]).size
         agreed, checked = self.fresh
         detail = (
-            f"{leaves} leaves, {ids} different answers and {self.splits.count} thresholds found with {survey.rows} rows "
+            f"{leaves} leaves, {ids} different answers and {self.splits.count} thresholds with {survey.rows} rows "
             f"in {survey.calls} rounds; {agreed} of {checked} fresh points agreed"
         )
         return Extraction(inputs=inputs, answer=answer, clone=clone(regions, survey), detail=detail)

@@ -107,7 +107,9 @@ class Relu(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             pass
         return notes.extraction(clone, detail)
 
-    def _lines(self, notes: Notes, rng: np.random.Generator) -> Generator[Inputs, Answer, tuple[ReluNetwork | None, str]]:
+    def _lines(
+        self, notes: Notes, rng: np.random.Generator
+    ) -> Generator[Inputs, Answer, tuple[ReluNetwork | None, str]]:
         """Line after line; the network and a sentence."""
         search = Search(notes, 1.0 if self.box else _REACH, rng)
         yield from search.look(np.zeros(notes.free.size))
@@ -124,7 +126,9 @@ class Relu(msgspec.Struct, frozen=True, kw_only=True, eq=False):
                 return _network(notes, search.layer), _sentence(len(found), search.layer, off)
         return None, f"not exact: {off:.1e} left after {len(found)} lines"
 
-    def _check(self, notes: Notes, search: Search, rows: int, rng: np.random.Generator) -> Generator[Inputs, Answer, float]:
+    def _check(
+        self, notes: Notes, search: Search, rows: int, rng: np.random.Generator
+    ) -> Generator[Inputs, Answer, float]:
         """Largest difference on fresh inputs, as a share of 1 + the largest score; looks around where it is worst."""
         last = _fit(notes, search.layer)
         points = notes.drawn(rows, self.pool, rng)

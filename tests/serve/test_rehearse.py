@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+from wellhead.audit.entries import records
+from wellhead.config import parse
+from wellhead.core.errors import ProfileError
+from wellhead.core.event import Event, ModelSpec
+from wellhead.redteam.budget import Budget
+from wellhead.redteam.extract.pool import Pool
+from wellhead.redteam.oracle import as_answer
+from wellhead.redteam.run import finish, run
+from wellhead.serve import profiles
+from wellhead.serve.rehearse import rehearse
+
+RNG = np.random.default_rng(3)
+INPUTS = RNG.normal(size=(1500, 8)).astype(np.float32)
+WEIGHTS = RNG.normal(size=(8, 4))
+
+
+def model(inputs):
+    powers = np.exp(2 * np.asarray(inputs, float) @ WEIGHTS)
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+@pytest.fixture(scope="module")
+def profile(tmp_path_factory):
+    path = tmp_path_factory.mktemp("profile") / "profile.wellhead"
+    fitted = profiles.fit_profile(INPUTS[:600], as_answer(model(INPUTS[:600])), ModelSpec())
+    path.write_bytes(fitted.to_bytes())
+    return path
+
+
+def steal(config, folder, accounts):
+    rehearsal = rehearse(config, model, folder, accounts)
+    try:
+        attack = Pool(inputs=INPUTS[600:], rows=900, per_round=100)
+        return finish(run(attack, rehearsal.oracle, Budget(rows=900)))
+    finally:
+        rehearsal.close()
+
+
+def test_a_policy_closes_the_valve_on_a_thief_and_its_log_tells_so(tmp_path, profile):
+    config = parse(f'[model]\nprofile = "{profile}"\n[valve]\nmax_drawn = 0.5\n')
+    last = steal(config, tmp_path / "log", 1)
+    assert last.spent.rows < 700
+    logged = [r for _, r in records(tmp_path / "log") if isinstance(r, Event)]
+    assert sum(e.rows for e in logged if e.status == 200) == last.spent.rows
+    assert any(e.status == 429 for e in logged)
+    assert {e.principal for e in logged} == {"thief-1"}
+
+
+def test_a_wide_policy_lets_everything_through_over_every_account(tmp_path, profile):
+    config = parse(f'[model]\nprofile = "{profile}"\n[valve]\nmax_drawn = 1.0\nmax_drawn_group = 1.0\n')
+    last = steal(config, tmp_path / "log", 3)
+    assert last.spent.rows == 900
+    assert {name: state.answered for name, state in last.accounts.items()} == dict.fromkeys(
+        ("thief-1", "thief-2", "thief-3"), 300
+    )
+
+
+def test_the_log_of_the_real_gate_is_not_touched(tmp_path, profile, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rehearse(parse(f'[model]\nprofile = "{profile}"\n'), model, tmp_path / "log").close()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["log"]
+
+
+def test_a_missing_profile_is_said(tmp_path):
+    with pytest.raises(ProfileError, match="profile"):
+        rehearse(parse(""), model, tmp_path / "log")
