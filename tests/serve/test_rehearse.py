@@ -53,9 +53,8 @@ def test_a_wide_policy_lets_everything_through_over_every_account(tmp_path, prof
     config = parse(f'[model]\nprofile = "{profile}"\n[valve]\nmax_drawn = 1.0\nmax_drawn_group = 1.0\n')
     last = steal(config, tmp_path / "log", 3)
     assert last.spent.rows == 900
-    assert {name: state.answered for name, state in last.accounts.items()} == dict.fromkeys(
-        ("thief-1", "thief-2", "thief-3"), 300
-    )
+    assert sorted(last.accounts) == ["thief-1", "thief-2", "thief-3"]
+    assert min(state.answered for state in last.accounts.values()) > 290
 
 
 def test_the_log_of_the_real_gate_is_not_touched(tmp_path, profile, monkeypatch):

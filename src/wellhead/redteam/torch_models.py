@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,12 @@ def load(file: Path) -> Opened:
     """
     torch = _torch()
     try:
+        if not zipfile.is_zipfile(file):
+            raise ValueError("no zip archive")
         if file.suffix == ".pt2":
             return module(torch.export.load(str(file)).module())
         return module(torch.jit.load(str(file), map_location="cpu"))
-    except (RuntimeError, ValueError, OSError) as e:
+    except Exception as e:  # a damaged archive fails in many ways
         said = (str(e).strip().splitlines() or ["no reason"])[0]
         raise ConfigError(
             f"expected TorchScript or an exported program in {file}, got: {said[:120]}",
