@@ -14,6 +14,7 @@ import time
 import tomllib
 import warnings
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -198,16 +199,17 @@ def _split(n: int) -> tuple[Any, Any]:
     return order[: int(0.7 * n)], order[int(0.7 * n) :]
 
 
-def numeric_victim(row: dict[str, Any]) -> Victim:
+@cache
+def numeric_victim(data: str, model: str) -> Victim:
     """Regressions and the perceptron: one-hot inputs, every column in -1..1."""
-    raw = table(row["data"], False)
+    raw = table(data, False)
     codes, arities = _codes(raw.columns)
     X = _one_hot(codes, arities)
     low, spread = X.min(axis=0), np.ptp(X, axis=0)
     X = np.where(spread > 0, 2 * (X - low) / np.where(spread > 0, spread, 1) - 1, 1.0)
     y = np.unique(raw.labels, return_inverse=True)[1]
     train, test = _split(len(X))
-    ask = _fitted(row["model"], X[train], y[train])
+    ask = _fitted(model, X[train], y[train])
     d, classes = X.shape[1], np.unique(y).size
     known = Known(task="classifier", classes=classes, shape=(d,), low=-np.ones(d), high=np.ones(d))
     return Victim(ask, known, X[test], np.random.default_rng(1).uniform(-1, 1, (UNIFORM, d)))
@@ -345,7 +347,7 @@ def figures() -> list[Figure]:
     )
     for row in listed["row"]:
         try:
-            victim = (tree_victim if row["model"] == "tree" else numeric_victim)(row)
+            victim = tree_victim(row) if row["model"] == "tree" else numeric_victim(row["data"], row["model"])
             allowed = queries(row, victim)
             found = attacked(row, victim)
         except FileNotFoundError as e:

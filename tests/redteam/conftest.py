@@ -113,7 +113,11 @@ class Server:
             handler.close_connection = True
             return
         status, headers = what if isinstance(what, tuple) else (200, {})
-        text = what if isinstance(what, bytes) else json.dumps({"scores": [] if served is None else served.tolist()}).encode()
+        text = (
+            what
+            if isinstance(what, bytes)
+            else json.dumps({"scores": [] if served is None else served.tolist()}).encode()
+        )
         text = self.refusal if status != 200 else text
         if self.trickle:
             self.drip(handler)

@@ -294,3 +294,20 @@ def test_tokens_that_cannot_be_sent_are_refused_without_showing_them(server, wor
     with pytest.raises(ConfigError, match="printable ASCII") as caught:
         Http(server.url, wording, accounts=[account])
     assert "break" not in str(caught.value)
+
+
+def test_secrets_in_headers_are_not_repeated(asker, server, wording, pool):
+    server.refusal = b"bad key s3cr3t"
+    server.misbehave = lambda account, number: (403, {})
+    talk = asker(Http(server.url, wording, accounts=[Account("a", "", {"X-API-Key": "s3cr3t"})]))
+    talk.ask(pool[:1])
+    assert talk.last_failure == "403 bad key ***"
+
+
+def test_what_the_server_tells_of_itself(server, wording, pool):
+    server.misbehave = lambda account, number: (400, {"X-Model-Version": "7", "X-Other": "no"})
+    line = Http(server.url, wording).lines[0]
+    reply = line.spoiled(pool[:1], lambda kind, body: ("text/plain", b"{"), 5.0)
+    line.close()
+    assert reply.status == 400 and reply.answer is None and reply.detail == "no"
+    assert "X-Model-Version: 7" in reply.told and not any("Other" in t for t in reply.told)

@@ -86,3 +86,38 @@ def test_a_transcript_without_a_file_remembers_while_it_lives():
     exchange(transcript, ["x", "y"], Reply(200, LABELS))
     assert transcript.find("x")[1] == 0
     transcript.close()
+
+
+def test_a_transcript_in_use_by_another_process_is_refused(tmp_path):
+    pytest.importorskip("fcntl")
+    path = tmp_path / "t.jsonl"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(StoreError, match="no other process"):
+        Transcript(path)
+    holder.communicate("")
+    Transcript(path).close()
+
+
+HOLD = """
+import sys
+from wellhead.redteam.transcript import Transcript
+held = Transcript(sys.argv[1])
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_file_is_read_without_a_lock_or_a_write(tmp_path):
+    path = tmp_path / "t.jsonl"
+    with pytest.raises(StoreError, match="expected a transcript"):
+        Transcript.read(path)
+    first = Transcript(path)
+    first.opened("a#1", "", 5)
+    first.opened("b#1", "", 6)
+    before = path.read_bytes()
+    assert Transcript.read(path).targets == ["a#1", "b#1"]
+    first.close()
+    assert path.read_bytes() == before

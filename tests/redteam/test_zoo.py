@@ -71,7 +71,12 @@ def test_a_budget_that_does_not_suffice_is_said_and_kept(server, wording, pool, 
     except ConfigError as e:
         assert "budget" in str(e)
     else:
-        assert {o.state for o in found.outcomes if o.attack != TOGETHER} <= {"ok", "exhausted", "not run", "unsupported"}
+        assert {o.state for o in found.outcomes if o.attack != TOGETHER} <= {
+            "ok",
+            "exhausted",
+            "not run",
+            "unsupported",
+        }
     assert server.rows_answered <= rows
 
 
@@ -135,7 +140,9 @@ def test_a_finished_study_run_again_asks_nothing(server, wording, pool, tmp_path
     assert [o.marks for o in first.outcomes] == [o.marks for o in second.outcomes]
 
 
-@pytest.mark.parametrize("other", [{"rows": 201}, {"attacks": ("random",)}, {"seed": 1}, {"harness": Harness(average=2)}])
+@pytest.mark.parametrize(
+    "other", [{"rows": 201}, {"attacks": ("random",)}, {"seed": 1}, {"harness": Harness(average=2)}]
+)
 def test_other_arguments_do_not_resume(softmax, pool, tmp_path, other):
     last(study(InProcess(softmax), known_of(pool), wish(200, directory=tmp_path)))
     with pytest.raises(ConfigError, match="arguments of the study"):
@@ -196,7 +203,9 @@ def test_a_noisy_target_suggests_averaging(pool, softmax):
 
 
 def test_averaging_costs_what_it_asks(server, wording, pool):
-    found = last(study(http(server, wording), known_of(pool), wish(400, harness=Harness(average=3), attacks=("random",))))
+    found = last(
+        study(http(server, wording), known_of(pool), wish(400, harness=Harness(average=3), attacks=("random",)))
+    )
     assert found.spent_rows == server.rows_answered <= 400
     one = found.outcomes[0]
     assert one.marks[-1].rows == one.rows and one.rows % 3 == 0

@@ -15,13 +15,13 @@ from wellhead.demo.data import Images
 from wellhead.demo.server import MODEL
 from wellhead.demo.stage import Account
 from wellhead.protocols.open_inference import OpenInference
-from wellhead.redteam.patience import Patience
 from wellhead.redteam.attack import Extraction, length, take
 from wellhead.redteam.extract.pool import Pool
 from wellhead.redteam.http import Account as HttpAccount
 from wellhead.redteam.http import Http
 from wellhead.redteam.learner import fit_answers
 from wellhead.redteam.measure import Best, Point, fidelity
+from wellhead.redteam.patience import Patience
 from wellhead.redteam.run import Round, run
 
 QUERIES = 4_000

@@ -67,11 +67,16 @@ class Attack(Protocol):
     repeats: True where the same input is asked again on purpose, so that no answer comes from the cache.
     """
 
-    name: ClassVar[str]
     paper: ClassVar[str]
     atlas: ClassVar[tuple[str, ...]]
-    needs: ClassVar[Exposure]
-    repeats: ClassVar[bool]
+
+    # Properties here, so that a wrapper may take them from the attack inside; an attack has them as class variables.
+    @property
+    def name(self) -> str: ...
+    @property
+    def needs(self) -> Exposure: ...
+    @property
+    def repeats(self) -> bool: ...
 
     @classmethod
     def suit(cls, known: Known) -> Self:

@@ -65,10 +65,10 @@ def zoo(wanted: Sequence[str] = (), rooms: Iterable[str] = ROOMS) -> tuple[list[
     for name in wanted or names("attacks"):
         try:
             kind = find("attacks", name)
-        except (MissingExtra, ConfigError) as e:
+        except (MissingExtra, ConfigError, AttributeError) as e:
             # A broken plug-in shall not end a study that did not ask for it.
-            if wanted and isinstance(e, ConfigError):
-                raise
+            if wanted and not isinstance(e, MissingExtra):
+                raise ConfigError(f"expected the attack {name!r}, got: {e}") from e
             absent.append(Absent(name, str(e)))
             continue
         room = room_of(kind)

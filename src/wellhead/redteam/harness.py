@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import msgspec
 import numpy as np
 
@@ -61,17 +59,17 @@ class Harness(msgspec.Struct, frozen=True, kw_only=True):
         if self.labels_only:
             known.need(known.task == "classifier", "needs labels")
             known.need(attack.needs <= Exposure.LABEL, f"{attack.name} needs more than labels")
-            attack = cast(Attack, LabelOnly(attack=attack))
+            attack = LabelOnly(attack=attack)
         if self.recover:
-            attack = cast(Attack, Recovered(attack=attack, defence=self.recover, settings=self.settings))
+            attack = Recovered(attack=attack, defence=self.recover, settings=self.settings)
         if self.noise:
             known.need_numbers()
             jittered = Jittered(attack=attack, low=known.low, high=known.high, arities=known.arities, scale=self.noise)
-            attack = cast(Attack, jittered)
+            attack = jittered
         if self.cover < 1:
             decoys: Inputs = take_inputs(known.pool, np.arange(self._own(known), len(known.pool)))
-            attack = cast(Attack, Covered(attack=attack, decoys=decoys, share=self.cover))
-        return cast(Attack, Averaged(attack=attack, times=self.average)) if self.average > 1 else attack
+            attack = Covered(attack=attack, decoys=decoys, share=self.cover)
+        return Averaged(attack=attack, times=self.average) if self.average > 1 else attack
 
 
 BARE = Harness()

@@ -40,7 +40,7 @@ def check_attack(attack: Attack, model: Model) -> None:
     _check_declared(attack)
     whole = _talk(attack, lambda inputs, _: _trimmed(as_answer(model(inputs)), attack.needs))
     _expect(isinstance(whole.result, Result), f"run to return a Result, got {type(whole.result).__name__}")
-    _check_asked(whole.asked)
+    _check_asked(whole.asked, getattr(attack, "missing", False) is True)
     again = _talk(attack, lambda inputs, _: _trimmed(as_answer(model(inputs)), attack.needs))
     _expect(_same(whole.asked, again.asked), "the same seed to ask the same inputs again")
     _check_silence(attack, model)
@@ -65,13 +65,14 @@ def _check_declared(attack: Attack) -> None:
     _expect(not any(callable(field) for field in fields), "no callable among the fields: an attack holds no model")
 
 
-def _check_asked(asked: list[Inputs]) -> None:
+def _check_asked(asked: list[Inputs], missing: bool) -> None:
+    """missing: the attack says that it leaves features out, as NaN."""
     for inputs in asked:
         if isinstance(inputs, list):
             _expect(all(isinstance(text, str) for text in inputs), "inputs to be texts or an array")
         else:
             _expect(inputs.dtype in (np.float32, np.float64) and inputs.ndim >= 2, "inputs to be (n, ...) floats")
-            _expect(bool(np.isfinite(inputs).all()), "finite inputs")
+            _expect(not (np.isinf(inputs) if missing else ~np.isfinite(inputs)).any(), "finite inputs")
         _expect(len(inputs) > 0, "at least one input in each batch")
 
 
@@ -121,4 +122,8 @@ def _copied(inputs: Inputs) -> Inputs:
 
 
 def _same(a: list[Inputs], b: list[Inputs]) -> bool:
-    return len(a) == len(b) and all(np.array_equal(np.asarray(x), np.asarray(y)) for x, y in zip(a, b, strict=True))
+    return len(a) == len(b) and all(_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def _equal(a: Inputs, b: Inputs) -> bool:
+    return a == b if isinstance(a, list) else np.array_equal(a, np.asarray(b), equal_nan=True)

@@ -17,10 +17,7 @@ KINDS = [
     active.Random,
     active.Uncertainty,
     active.Margin,
-    active.Entropy,
-    active.Committee,
     active.KCenter,
-    active.Combined,
 ]
 RNG = np.random.default_rng(0)
 POOL = RNG.normal(size=(90, 5)).astype(np.float32)

@@ -98,9 +98,12 @@ def test_smooth_models_and_ensembles_are_left_to_others_at_little_cost():
     smooth = LogisticRegression(max_iter=200).fit(X / X.max(axis=0), Y)
     last = stolen(lambda x: smooth.predict_proba(x / X.max(axis=0)))
     assert last.result.clone is None and "small move" in last.result.detail and last.spent.rows <= 220
-    forest = RandomForestClassifier(30, random_state=0).fit(X, Y)
+    forest = RandomForestClassifier(100, random_state=0).fit(X, Y)
     last = stolen(forest.predict_proba)
     assert last.result.clone is None and "ensemble" in last.result.detail and last.spent.rows <= 220
+    small = RandomForestClassifier(30, random_state=0).fit(X, Y)
+    last = stolen(small.predict_proba)
+    assert "ensemble" in last.result.detail and last.spent.rows < 4500
 
 
 def test_a_small_budget_is_kept():

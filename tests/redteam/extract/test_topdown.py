@@ -10,9 +10,7 @@ from wellhead.redteam.extract.topdown import top_down
 
 DOMAIN = Domain(np.zeros(5), np.array([1.0, 1, 1, 1, 3]), np.array([0, 0, 0, 0, 4]))
 # (feature, threshold or category, below or equal, above or other), or a value.
-TREE = (
-    (2, 0.3, (0, 0.7, (2, 0.1, 1, 2), 3), (4, ("is", 2), (1, 0.5, 4, 5), (2, 0.8, (4, ("is", 0), 6, 7), 8)))
-)
+TREE = (2, 0.3, (0, 0.7, (2, 0.1, 1, 2), 3), (4, ("is", 2), (1, 0.5, 4, 5), (2, 0.8, (4, ("is", 0), 6, 7), 8)))
 
 
 def ask(tree, x, at=100.0):

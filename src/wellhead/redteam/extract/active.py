@@ -40,28 +40,6 @@ class Margin(Pool, frozen=True, kw_only=True, eq=False):
     pick: str = "margin"
 
 
-class Entropy(Pool, frozen=True, kw_only=True, eq=False):
-    """Where the clone's probabilities have the largest entropy (ActiveThief, section 4).
-
-    Costs as many queries as it is given.
-    """
-
-    name: ClassVar[str] = "entropy"
-    paper: ClassVar[str] = _ACTIVETHIEF
-    pick: str = "entropy"
-
-
-class Committee(Pool, frozen=True, kw_only=True, eq=False):
-    """Where three clones, each of a bootstrap of the answers, disagree most.
-
-    Costs as many queries as it is given.
-    """
-
-    name: ClassVar[str] = "committee"
-    paper: ClassVar[str] = "Seung et al., Query by Committee, COLT 1992; McCallum and Nigam, ICML 1998"
-    pick: str = "committee"
-
-
 class KCenter(Pool, frozen=True, kw_only=True, eq=False):
     """Farthest from all that was asked, in the clone's probabilities (ActiveThief, section 4).
 
@@ -71,14 +49,3 @@ class KCenter(Pool, frozen=True, kw_only=True, eq=False):
     name: ClassVar[str] = "k_center"
     paper: ClassVar[str] = "Sener and Savarese, Core-Set, ICLR 2018, arXiv 1708.00489; " + _ACTIVETHIEF
     pick: str = "k_center"
-
-
-class Combined(Pool, frozen=True, kw_only=True, eq=False):
-    """K-center among the smallest margins: uncertain inputs that are not all alike.
-
-    Costs as many queries as it is given.
-    """
-
-    name: ClassVar[str] = "combined"
-    paper: ClassVar[str] = _ACTIVETHIEF
-    pick: str = "combined"

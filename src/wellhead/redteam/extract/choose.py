@@ -14,7 +14,6 @@ from wellhead.redteam.learner import fit_answers
 _WIDEST = 64
 _CELLS = 20_000_000
 _COMMITTEE = 3
-_PRESELECTED = 5
 
 
 def least_confidence(shares: Scores) -> Array:
@@ -28,16 +27,6 @@ def margin(shares: Scores) -> Array:
         return np.zeros(len(shares))
     two_best = np.partition(shares, -2, axis=1)[:, -2:]
     return np.asarray(two_best[:, 0] - two_best[:, 1])
-
-
-def entropy(shares: Scores) -> Array:
-    """(n,) in nats."""
-    return np.asarray(-(shares * np.log(np.maximum(shares, 1e-300))).sum(axis=1))
-
-
-def disagreement(votes: list[Scores]) -> Array:
-    """(n,): mean Kullback-Leibler divergence of the members of a committee from their mean, in nats."""
-    return np.asarray(entropy(np.mean(votes, axis=0)) - np.mean([entropy(vote) for vote in votes], axis=0))
 
 
 def k_center(held: Array, candidates: Array, count: int) -> Array:
@@ -63,10 +52,8 @@ def k_center(held: Array, candidates: Array, count: int) -> Array:
 DOUBTS: dict[str, Callable[[Scores], Array]] = {
     "uncertainty": least_confidence,
     "margin": margin,
-    "entropy": entropy,
 }
-PICKS = ("random", *DOUBTS, "committee", "k_center", "combined")
-"""`combined`: of the most uncertain, as many as five times the batch, those that k-center takes."""
+PICKS = ("random", *DOUBTS, "k_center")
 
 
 def affordable(candidates: int, answer: Answer) -> int:
@@ -82,23 +69,18 @@ def choose(
     """(count,) indices of the candidates to ask next, most wanted first.
 
     pick: among PICKS, not `random`.  fit: the learner of the clone, and the dice.
-    A committee's clones learn from bootstraps of the answers (Abe and Mamitsuka, ICML 1998). Regressors are asked where
-    a committee disagrees, and by k-center on the clone's values.
+    Regressors are asked where clones of bootstraps of the answers disagree (Abe and Mamitsuka, ICML 1998), and by
+    k-center on the clone's values.
     """
     learner, rng = fit
-    if pick == "committee" or (told.values is not None and pick != "k_center"):
+    if told.values is not None and pick != "k_center":
         some = [rng.integers(len(asked), size=len(asked)) for _ in range(_COMMITTEE)]
         votes = [_said(take_inputs(asked, s), take(told, s), learner, rng, [candidates])[0] for s in some]
-        doubt = np.std(votes, axis=0)[:, 0] if told.values is not None else disagreement(_padded(votes))
-        return np.argsort(-doubt, kind="stable")[:count]
+        return np.argsort(-np.std(votes, axis=0)[:, 0], kind="stable")[:count]
     held, seen = _said(asked, told, learner, rng, [asked, candidates])
     if pick == "k_center":
         return k_center(*_narrow(held, seen, rng), count)
-    order = np.argsort(-DOUBTS.get(pick, margin)(seen), kind="stable")
-    if pick == "combined":
-        first = order[: _PRESELECTED * count]
-        return np.asarray(first[k_center(*_narrow(seen[:0], seen[first], rng), count)])
-    return order[:count]
+    return np.argsort(-DOUBTS[pick](seen), kind="stable")[:count]
 
 
 def _said(asked: Inputs, told: Answer, learner: str, rng: np.random.Generator, judged: list[Inputs]) -> list[Array]:
@@ -107,12 +89,6 @@ def _said(asked: Inputs, told: Answer, learner: str, rng: np.random.Generator, j
     if told.values is not None:
         return [clone.predict(inputs)[:, None] for inputs in judged]
     return [clone.predict_proba(inputs) for inputs in judged]
-
-
-def _padded(votes: list[Scores]) -> list[Scores]:
-    """As many classes each: a bootstrap of labels may lack the last."""
-    widest = max(v.shape[1] for v in votes)
-    return [np.pad(v, ((0, 0), (0, widest - v.shape[1]))) for v in votes]
 
 
 def _narrow(held: Array, candidates: Array, rng: np.random.Generator) -> tuple[Array, Array]:

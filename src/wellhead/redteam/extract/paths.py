@@ -80,13 +80,15 @@ class Paths(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 class Search:
-    """One run. given_up: why no tree is returned, empty where one is.  fresh: agreeing and all of the last check."""
+    """One run. given_up: why no tree is returned, empty where one is.  stopped: why early.
+
+    fresh: agreeing and all of the last check."""
 
     def __init__(self, attack: Paths, domain: Domain, survey: Survey, rng: np.random.Generator) -> None:
         self.attack, self.domain, self.survey, self.rng = attack, domain, survey, rng
         self.splits = Splits(domain, attack.step * (domain.high - domain.low))
         self.pool = attack.pool[rng.permutation(len(attack.pool))]
-        self.given_up = ""
+        self.given_up = self.stopped = ""
         self.fresh = (0, 0)
         self.boxes, self.ids, self.passed = domain.whole, np.zeros(1, np.int64), np.zeros(1, np.int64)
 
@@ -156,6 +158,9 @@ class Search:
         while self.survey.left > self._reserve:
             todo = self._todo()
             if not todo.size and was_fresh:
+                return
+            if nodes.size * _ROWS_A_LEAF > self.attack.rows:
+                self.stopped = "stopped, since there are more regions than the budget can check: an ensemble? "
                 return
             was_fresh = not todo.size
             batch = self._corners(todo) if todo.size else self._fresh()
@@ -234,7 +239,7 @@ class Search:
         trusted = 0 if survey.trusted is None else len(survey.trusted.ids)
         leaves, ids = trusted or regions.boxes()[0].size, np.unique(survey.answers()[1]).size
         agreed, checked = self.fresh
-        detail = (
+        detail = self.stopped + (
             f"{leaves} leaves, {ids} different answers and {self.splits.count} thresholds with {survey.rows} rows "
             f"in {survey.calls} rounds; {agreed} of {checked} fresh points agreed"
         )

@@ -30,9 +30,8 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     inputs: the pool, (n, ...) float32 or n texts; best from the distribution that the model serves.
     rows: how many to ask in all.  per_round: rows of one batch.
     pick: `random`, or by a clone trained on all answers so far, among `candidates` drawn at random: `uncertainty` (best
-    class least likely), `margin` (two best classes nearest), `entropy`, `committee` (three clones disagree most),
-    `k_center` (farthest from all that was asked, in the clone's probabilities), `combined` (k-center among the
-    smallest margins). Of regressors all but k-center mean: where three clones disagree most.
+    class least likely), `margin` (two best classes nearest), `k_center` (farthest from all that was asked, in the
+    clone's probabilities). Of regressors all but k-center mean: where three clones disagree most.
     learner: of that clone.  top_up: a pool smaller than `rows` is continued by inputs between two of its own;
     texts cannot be, and end early.  arities: of the features, as in `Known`; empty for numbers only.
     The first round is always random. Unanswered rows may be drawn again.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -93,7 +94,10 @@ def grow(survey: Survey, splits: Splits) -> Regions:
     columns, tree = Columns.of(splits), load_sklearn("tree").DecisionTreeClassifier
     points, ids = survey.evidence
     inputs = columns.encode(points)
-    trees = [tree(criterion=c, random_state=0).fit(inputs, ids) for c in ("entropy", "gini")]
+    with warnings.catch_warnings():
+        # That nearly every answer is another is no reason to warn here.
+        warnings.simplefilter("ignore")
+        trees = [tree(criterion=c, random_state=0).fit(inputs, ids) for c in ("entropy", "gini")]
     best = min(trees, key=lambda t: t.tree_.node_count)
     return Regions(columns, best, best.classes_[best.tree_.value[:, 0].argmax(axis=1)])
 
