@@ -102,7 +102,7 @@ class Server:
             self.paths.add(handler.path)
             self.headers.append(dict(handler.headers))
         what = (413, {}) if len(inputs) > self.most_rows else self.misbehave(account, number)
-        what = (400, {}) if served is None else what
+        what = (400, {}) if served is None and what is None else what
         with self.lock:
             if what == "drop":
                 self.rows_dropped += len(inputs)

@@ -13,7 +13,7 @@ def test_exact_attacks_come_first_and_rooms_are_kept():
     entries, _ = zoo(rooms=("extract",))
     exact = [e.exact for e in entries]
     assert exact == sorted(exact, reverse=True) and {e.room for e in entries} == {"extract"}
-    assert {"random", "pool"} <= {e.name for e in entries}
+    assert {"random", "uniform"} <= {e.name for e in entries}
     for e in entries:
         assert e.needs and e.kind.paper
 

@@ -55,7 +55,7 @@ def test_pictures_are_flattened_and_float64_questions_stay_exact():
 
 
 def test_functions_answer_themselves_and_classes_do_not():
-    assert open_object(lambda x: len(x), "m").model([1, 2]) == 2
+    assert open_object(len, "m").model([1, 2]) == 2
     for wrong in (3, dict, "text"):
         with pytest.raises(ConfigError, match="expected a model at m"):
             open_object(wrong, "m")

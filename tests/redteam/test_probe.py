@@ -40,7 +40,7 @@ def test_an_api_is_probed_and_every_row_is_counted(server, wording, pool):
     [
         (lambda p: np.round(p, 2), {"decimals": 2}),
         (lambda p: p.astype(np.float32), {"single": True}),
-        (lambda p: np.log(p), {"exposure": "logits", "sums_to_one": False}),
+        (np.log, {"exposure": "logits", "sums_to_one": False}),
         (lambda p: p.argmax(axis=1), {"exposure": "label"}),
         (lambda p: p[:, 0], {"exposure": "value", "classes": 0}),
     ],

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from wellhead.core.errors import Unsuited
 from wellhead.core.exposure import Exposure
 from wellhead.redteam.attack import Result
 from wellhead.redteam.budget import Budget
@@ -112,3 +113,19 @@ def test_sigkill_loses_no_answer_and_no_count(server, wording, pool, tmp_path, r
     assert last.state == "ok" and len(last.result.inputs) == 200
     assert server.seen.total() == 200 and max(server.seen.values()) == 1
     assert last.spent.calls == server.requests == 101 and last.spent.rows == 202
+
+
+class Picky(Pool, frozen=True, kw_only=True, eq=False):
+    """Finds out on the way that the target does not suit it."""
+
+    name: ClassVar[str] = "picky"
+
+    def run(self, rng):
+        yield self.inputs[:5]
+        raise Unsuited("unsupported precision: the answers are rounded")
+
+
+def test_an_attack_that_finds_itself_unsuited_is_unsupported_with_its_reason(softmax, pool):
+    last = finish(run(Picky(inputs=pool), InProcess(softmax)))
+    assert (last.state, last.reason) == ("unsupported", "unsupported precision: the answers are rounded")
+    assert last.spent.rows == 5 and last.result is None

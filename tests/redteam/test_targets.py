@@ -30,7 +30,7 @@ def test_an_object_in_a_file_and_in_a_package(place):
     opened, name = open_local("mine.py:held.f")
     assert opened.model(X).shape == (60,)
     assert name.startswith("mine.py:held.f#")
-    again, same = open_local("mine:held.f")
+    _, same = open_local("mine:held.f")
     assert same.split("#")[1] == name.split("#")[1]
     (place / "mine.py").write_text("held = print\n")
     assert open_local("mine.py:held")[1] != name

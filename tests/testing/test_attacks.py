@@ -121,6 +121,16 @@ def test_pool_of_texts_passes():
     check_attack(Pool(inputs=[f"text {i}" for i in range(30)], rows=20, per_round=5), model)
 
 
+class Gaps(Nan, frozen=True, kw_only=True):
+    """Leaves features out, and says so."""
+
+    missing: bool = True
+
+
+def test_an_attack_may_leave_features_out_if_it_says_so():
+    check_attack(Gaps(), model)
+
+
 @pytest.mark.parametrize(
     ("attack", "rule"),
     [

@@ -118,7 +118,6 @@ def wish_of(arguments: argparse.Namespace) -> Wish:
             call=arguments.price_call,
             account=arguments.account_price,
             rows_per_s=arguments.rate_limit,
-            accounts=max(arguments.accounts, 1),
             build=arguments.build_cost,
         ),
         patience=patience_of(arguments),

@@ -22,7 +22,7 @@ from wellhead.redteam.probe import TIMES_ASKED, probe
 
 SENTINELS = 2
 """Rows asked again after every attack."""
-_MOST_JUDGES, _FEWEST_JUDGES = 1000, 20
+_MOST_JUDGES, _SURE_JUDGES, _FEWEST_JUDGES = 1000, 300, 20
 _EXPOSURES = {
     "label": Exposure.LABEL,
     "top_k": Exposure.TOP_K,
@@ -77,7 +77,8 @@ class Ground:
 def keep(known: Known, judges: Inputs | None, labels: Labels | None, budget: float, seed: int) -> Kept:
     """Judges from their own file, else out of the pool, else uniform; raises ConfigError where none can be had."""
     rng = np.random.default_rng([seed, 2])
-    rows = int(np.clip(min(budget, 10 * _MOST_JUDGES) // 10, _FEWEST_JUDGES, _MOST_JUDGES))
+    budget = min(budget, 20 * _MOST_JUDGES)
+    rows = int(np.clip(max(budget // 20, min(budget // 10, _SURE_JUDGES)), _FEWEST_JUDGES, _MOST_JUDGES))
     spread = uniform(known, max(rows // 4, 5), rng)
     if judges is not None:
         some = np.sort(rng.permutation(len(judges))[:rows])
@@ -132,7 +133,7 @@ def prepare(desk: Desk, kept: Kept, plan: Plan, save: Callable[[], None]) -> Gro
     accuracy = -1.0
     if kept.labels is not None and judges.truth.top1 is not None:
         accuracy = float((kept.labels[answered(truth)] == judges.truth.top1).mean())
-    return Ground(known, probed, judges, accuracy, [*kept.warnings, *_warnings(known, probed, desk.budget.rows)])
+    return Ground(known, probed, judges, accuracy, [*kept.warnings, *_warnings(known, probed)])
 
 
 def told(known: Known, probed: Probed) -> Known:
@@ -157,14 +158,12 @@ def _classes(judges: Judges) -> int:
     return int(max(x.max() for x in labels)) + 1 if labels else 0
 
 
-def _warnings(known: Known, probed: Probed, budget: float) -> list[str]:
+def _warnings(known: Known, probed: Probed) -> list[str]:
     found = []
     if not probed.deterministic:
         found.append("the target answers the same question differently: average several answers with --average")
     if known.task == "classifier" and probed.classes == 1:
         found.append("the target knows one class only: there is nothing to clone")
-    if 0 < len(known.pool) < budget < 1e12:
-        found.append(f"the pool holds {len(known.pool)} inputs, fewer than the budget of {budget:.0f} rows")
     return found
 
 

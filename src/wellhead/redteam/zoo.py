@@ -30,6 +30,8 @@ from wellhead.redteam.results import TOGETHER, Truth, brought, charged, drifted,
 from wellhead.redteam.tap import Heap
 from wellhead.redteam.transcript import Transcript
 
+_EXACT_SHARE = 0.9
+"""Of what is left: an exact attack that does not fit stops early, and one that fits makes all others needless."""
 _PARTS = ("numpy", "scipy", "scikit-learn", "msgspec", "wellhead")
 
 
@@ -112,8 +114,11 @@ class _Study:
     def go(self, known: Known, entries: list[Entry], absent: list[Absent]) -> Iterator[Progress]:
         wish, many = self.wish, len(entries)
         yield self._progress("probe", 0, many)
-        kept = keep(known, wish.judges, wish.judge_labels, min(wish.budget.rows, 10 * wish.most_judges), wish.seed)
+        kept = keep(known, wish.judges, wish.judge_labels, min(wish.budget.rows, 10.0 * wish.most_judges), wish.seed)
         self.ground = prepare(self.desk, kept, self.plan, self._save)
+        if "extract" in wish.rooms and 0 < len(kept.known.pool) < wish.budget.rows < 1e12:
+            few = f"the pool holds {len(kept.known.pool)} inputs, fewer than the budget of {wish.budget.rows:.0f} rows"
+            self.ground.warnings.append(few)
         if "membership" in wish.rooms and len(known.candidates):
             self.ground.warnings += filter(None, [drifted(known.candidates, wish.truth.members, wish.seed)])
         fitting = self._fitting(entries)
@@ -190,7 +195,7 @@ class _Study:
             candidates = len(self.ground.known.candidates) if "membership" in self.wish.rooms else 0
             held = candidates if entry.room == "extract" else 0
             free = max(self.desk.left - SENTINELS * left - held, 0)
-            rows = free // 2 if entry.exact and left > 1 else free // left
+            rows = int(free * _EXACT_SHARE) if entry.exact and left > 1 else free // left
             rows += candidates if entry.room == "membership" else 0
             return rows, self.desk.spent.rows + rows
         return begun.rows, begun.spent + begun.rows
@@ -219,6 +224,10 @@ class _Study:
         eta_s = spent.seconds * self.desk.left / spent.rows if spent.rows and limited else -1.0
         return Progress(attack=attack, number=number, attacks=many, rows=0, cap=0, spent=spent, eta_s=eta_s)
 
+    def _prices(self) -> Prices:
+        size, accounts = max(self.ground.probed.most_rows, 1), max(len(self.desk.oracle.lines), 1)
+        return msgspec.structs.replace(self.wish.prices, rows_per_call=size, accounts=accounts)
+
     def _study(self) -> Study:
         desk, ground, spent = self.desk, self.ground, self.desk.spent
         top1 = ground.judges.truth.top1
@@ -239,7 +248,7 @@ class _Study:
             spent_retries=spent.retries,
             spent_seconds=spent.seconds,
             probed=ground.probed,
-            prices=msgspec.structs.replace(self.wish.prices, rows_per_call=max(ground.probed.most_rows, 1)),
+            prices=self._prices(),
             outcomes=tuple(self.outcomes),
             warnings=(*ground.warnings, *blocked),
             versions=_versions(),

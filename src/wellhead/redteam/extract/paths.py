@@ -159,7 +159,7 @@ class Search:
             todo = self._todo()
             if not todo.size and was_fresh:
                 return
-            if nodes.size * _ROWS_A_LEAF > self.attack.rows:
+            if nodes.size * 2 * _ROWS_A_LEAF > self.attack.rows:
                 self.stopped = "stopped, since there are more regions than the budget can check: an ensemble? "
                 return
             was_fresh = not todo.size

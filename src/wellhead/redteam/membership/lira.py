@@ -32,6 +32,7 @@ class Lira(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     recipe, network, shadows: the learner, how it is trained if it is `mlp`, and how many.
     variance: `student` (Student-t, a pooled variance worth `prior` observations: the better the fewer shadows),
     `fixed` (one for all records, after each record's own mean is taken off) or `record`.
+    borrow: a record's mean under the few models that saw it leans on what its mean under the others foretells.
     views: of each record, scores are averaged (pictures mirrored and moved; else a share `swap` of features swapped).
     decimals: to which answers are rounded, -1 for full precision.
     Needs probabilities. One query for each candidate and view, in one round.
@@ -54,6 +55,7 @@ class Lira(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     online: bool = True
     variance: str = "student"
     prior: float = 16.0
+    borrow: bool = False
     views: int = 1
     swap: float = 0.05
     decimals: int = -1
@@ -104,6 +106,7 @@ class Lira(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         if not self.online:
             return out.log_cdf(told, self.variance, self.prior)
         inside = Side.of(margins, within)
+        inside = inside.leaning(out) if self.borrow else inside
         return inside.log_density(told, self.variance, self.prior) - out.log_density(told, self.variance, self.prior)
 
     def _detail(self, told: Array, sets: Array) -> str:
@@ -142,6 +145,19 @@ class Side(NamedTuple):
         pooled = squares.sum() / free if free else 1.0
         between = float(np.var(mean[count > 0])) if count.any() else 0.0
         return cls(count, mean, squares, max(float(pooled), _LEAST), between)
+
+    def leaning(self, other: Side) -> Side:
+        """With means drawn towards a line through the other side's, as far as records keep to it (empirical Bayes)."""
+        both = (self.models > 0) & (other.models > 0)
+        if both.sum() < _FEW:
+            return self
+        line = np.polynomial.polynomial.polyfit(other.mean[both], self.mean[both], 1)
+        foretold = line[0] + line[1] * other.mean
+        apart = np.mean((self.mean - foretold)[both] ** 2) - np.mean(self.pooled / self.models[both])
+        worth = self.pooled / max(float(apart), _LEAST)
+        models = self.models + worth
+        mean = (self.models * self.mean + worth * foretold) / models
+        return Side(models, mean, self.squares * models / np.maximum(self.models, 1), self.pooled, self.between)
 
     def _shape(self, variance: str, prior: float) -> tuple[Array, Array]:
         """(n,) degrees of freedom, infinite for a normal, and (n,) scale."""
