@@ -55,7 +55,7 @@ class Lira(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     online: bool = True
     variance: str = "student"
     prior: float = 16.0
-    borrow: bool = False
+    borrow: bool = True
     views: int = 1
     swap: float = 0.05
     decimals: int = -1
