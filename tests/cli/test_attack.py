@@ -117,3 +117,15 @@ def test_a_record_is_attacked_with_what_it_holds(here, wellhead):
 
 def test_it_says_whose_models_it_is_for(wellhead):
     assert "For your own models" in wellhead("attack", "--help")[1]
+
+
+def test_a_policy_is_attacked_as_well_and_the_report_shows_what_it_leaves(here, wellhead):
+    (here / "wellhead.toml").write_text('[valve]\nmax_drawn = 0.3\n[exposure]\nexposure = "label"\n')
+    given = ("--policy", "wellhead.toml", "--budget", "400", "--attacks", "random", "--json", "--out", "out")
+    code, out, err = wellhead(*ATTACK, *given)
+    assert (code, err) == (0, "")
+    study = msgspec.json.decode(out.encode(), type=Study)
+    guarded = next(o.guarded for o in study.outcomes if o.attack == "random")
+    assert study.policy == "wellhead.toml" and study.spent_rows <= 400
+    assert guarded.marks[-1].told == "labels" and 0 < guarded.rows <= study.outcomes[0].rows
+    assert (here / "out" / "policy" / "gate-1").is_dir() and not (here / "wellhead-log").exists()

@@ -10,7 +10,7 @@ from wellhead.redteam.extract.pool import Pool
 from wellhead.redteam.oracle import as_answer
 from wellhead.redteam.run import finish, run
 from wellhead.serve import profiles
-from wellhead.serve.rehearse import rehearse
+from wellhead.serve.rehearse import Rehearsal
 
 RNG = np.random.default_rng(3)
 INPUTS = RNG.normal(size=(1500, 8)).astype(np.float32)
@@ -31,19 +31,16 @@ def profile(tmp_path_factory):
 
 
 def steal(config, folder, accounts):
-    rehearsal = rehearse(config, model, folder, accounts)
-    try:
+    with Rehearsal(config, folder, accounts, INPUTS[:0]).guard(model) as oracle:
         attack = Pool(inputs=INPUTS[600:], rows=900, per_round=100)
-        return finish(run(attack, rehearsal.oracle, Budget(rows=900)))
-    finally:
-        rehearsal.close()
+        return finish(run(attack, oracle, Budget(rows=900)))
 
 
 def test_a_policy_closes_the_valve_on_a_thief_and_its_log_tells_so(tmp_path, profile):
     config = parse(f'[model]\nprofile = "{profile}"\n[valve]\nmax_drawn = 0.5\n')
-    last = steal(config, tmp_path / "log", 1)
+    last = steal(config, tmp_path, 1)
     assert last.spent.rows < 700
-    logged = [r for _, r in records(tmp_path / "log") if isinstance(r, Event)]
+    logged = [r for _, r in records(tmp_path / "gate-1") if isinstance(r, Event)]
     assert sum(e.rows for e in logged if e.status == 200) == last.spent.rows
     assert any(e.status == 429 for e in logged)
     assert {e.principal for e in logged} == {"thief-1"}
@@ -51,7 +48,7 @@ def test_a_policy_closes_the_valve_on_a_thief_and_its_log_tells_so(tmp_path, pro
 
 def test_a_wide_policy_lets_everything_through_over_every_account(tmp_path, profile):
     config = parse(f'[model]\nprofile = "{profile}"\n[valve]\nmax_drawn = 1.0\nmax_drawn_group = 1.0\n')
-    last = steal(config, tmp_path / "log", 3)
+    last = steal(config, tmp_path, 3)
     assert last.spent.rows == 900
     assert sorted(last.accounts) == ["thief-1", "thief-2", "thief-3"]
     assert min(state.answered for state in last.accounts.values()) > 290
@@ -59,10 +56,27 @@ def test_a_wide_policy_lets_everything_through_over_every_account(tmp_path, prof
 
 def test_the_log_of_the_real_gate_is_not_touched(tmp_path, profile, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    rehearse(parse(f'[model]\nprofile = "{profile}"\n'), model, tmp_path / "log").close()
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["log"]
+    with Rehearsal(parse(f'[model]\nprofile = "{profile}"\n'), tmp_path / "rehearsal", 1, INPUTS[:0]).guard(model):
+        pass
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["rehearsal"]
 
 
-def test_a_missing_profile_is_said(tmp_path):
+def test_without_a_profile_one_is_fitted_on_the_pool_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = []
+
+    def counted(inputs):
+        asked.append(len(inputs))
+        return model(inputs)
+
+    rehearsal = Rehearsal(parse(""), tmp_path / "rehearsal", 1, INPUTS[:400])
+    for _ in range(2):
+        with rehearsal.guard(counted):
+            pass
+    assert asked == [400]
+
+
+def test_neither_profile_nor_pool_is_said(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(ProfileError, match="profile"):
-        rehearse(parse(""), model, tmp_path / "log")
+        Rehearsal(parse(""), tmp_path, 1, INPUTS[:0])

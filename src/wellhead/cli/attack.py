@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,9 @@ from wellhead.core.errors import ConfigError, MissingExtra
 
 if TYPE_CHECKING:
     from wellhead.redteam.harness import Harness
+    from wellhead.redteam.known import Known
     from wellhead.redteam.outcome import Study
+    from wellhead.redteam.policy import Policy
     from wellhead.redteam.zoo import Wish
 
 _TOO_GOOD = 3
@@ -50,6 +53,10 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument(
         "--max-fidelity", type=float, default=math.inf, metavar="SHARE",
         help=f"exit with {_TOO_GOOD} where a clone agrees more than this, for CI",
+    )  # fmt: skip
+    parser.add_argument(
+        "--policy", type=Path, metavar="FILE",
+        help="a wellhead.toml: also run every attack through its gate, in process, and show what it leaves of them",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print the study as JSON, nothing else")
     parser.set_defaults(run=run)
@@ -94,10 +101,26 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.invert:
         wish.rooms = (*wish.rooms, "invert")
     wish.truth = name_classes(wish.truth, opened)
+    if arguments.policy:
+        wish.policy = _policy(arguments, known)
     found = show(study(oracle, known, wish), quiet=arguments.json)
     report(found, arguments.out, arguments.json)
     best = max((o.marks[-1].fidelity for o in found.outcomes if o.marks), default=-1.0)
     return _TOO_GOOD if best > arguments.max_fidelity else 0
+
+
+def _policy(arguments: argparse.Namespace, known: Known) -> Policy:
+    """The gate of a config file, to be attacked as well."""
+    from wellhead.config import load
+    from wellhead.redteam.policy import Policy
+    from wellhead.serve.rehearse import Rehearsal
+
+    logs = arguments.out / "policy"
+    shutil.rmtree(logs, ignore_errors=True)
+    # A profile that has to be fitted must leave something of the budget for the attacks.
+    some = known.pool[: arguments.budget // 4]
+    rehearsal = Rehearsal(load(arguments.policy), logs, max(arguments.accounts, 1), some)
+    return Policy(arguments.policy.name, rehearsal.guard)
 
 
 def wish_of(arguments: argparse.Namespace) -> Wish:

@@ -17,6 +17,7 @@ from wellhead.redteam.learner import LEARNERS, Learner, fit_answers, probabiliti
 from wellhead.redteam.measure import Fidelity, budgets, fidelity
 from wellhead.redteam.network import Recipe, train
 from wellhead.redteam.outcome import Exact, Mark
+from wellhead.redteam.tap import Heap
 
 _SEEDS = 3
 _VERY_MANY, _FEW_CLASSES, _BOOSTED = 200, 3, 20_000
@@ -206,3 +207,20 @@ def exactness(clone: Clone | None, judges: Judges) -> Exact | None:
     differences = _differences(clone, judges)
     error = math.inf if differences is None else float(np.abs(differences).max())
     return Exact(error=error, points=points, bound=3 / points) if error <= _EXACT_ERROR else None
+
+
+class Quick:
+    """A rough reading of the clone so far, each time the answers have doubled."""
+
+    def __init__(self, judges: Judges) -> None:
+        self._judges, self._next, self._last = judges, 50, -1.0
+
+    def look(self, heap: Heap) -> float:
+        """Fidelity of a linear clone on some judges, -1 before there is one."""
+        wide = self._judges.truth.scores is not None and self._judges.truth.scores.shape[1] > 50
+        if heap.rows >= self._next and not wide:
+            self._next = 2 * heap.rows
+            got, some = heap.extraction, np.arange(min(length(self._judges.truth), 300))
+            clone = fit_answers(got.inputs, got.answer, "logistic", 0)
+            self._last = fidelity(clone, self._judges.held[: some.size], take(self._judges.truth, some)).value
+        return self._last

@@ -111,6 +111,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     state: `ok`, `exhausted`, `blocked`, `unsupported`, `failed` or `not run`; reason: one sentence where not ok.
     rows: asked by this attack, cached answers included.  digest: of the transcript when it ended.
+    guarded: the same attack through a policy, in simulated time; its rows are those that the policy let be answered.
     """
 
     attack: str
@@ -130,6 +131,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     exact: Exact | None = None
     leak: Leak | None = None
     likenesses: tuple[Likeness, ...] = ()
+    guarded: Outcome | None = None
 
 
 class Prices(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,6 +154,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
 
     target, owner: as attacked and by whose leave.  accuracy: of the target on labelled held-out rows, -1 if unknown.
     judges: held-out inputs that fidelity was measured on.  warnings: one sentence each.
+    policy: the file of the policy that attacks were also run through, empty for none.
     spent_rows, spent_calls: by the whole study, equal to what the target's own counter says.
     """
 
@@ -172,6 +175,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     probed: Probed | None = None
     prices: Prices = Prices()
     outcomes: tuple[Outcome, ...] = ()
+    policy: str = ""
     warnings: tuple[str, ...] = ()
     versions: dict[str, str] = {}
     digest: str = ""

@@ -12,20 +12,20 @@ import msgspec
 import numpy as np
 
 from wellhead.core.arrays import Inputs, Labels
-from wellhead.redteam.attack import Attack, length, take
+from wellhead.core.errors import WellheadError
+from wellhead.redteam.attack import Attack, length
 from wellhead.redteam.budget import NOTHING, UNLIMITED, Budget, Spent
 from wellhead.redteam.catalogue import Absent, Entry, suited, zoo
 from wellhead.redteam.desk import Desk
-from wellhead.redteam.grade import Judges
+from wellhead.redteam.grade import Quick
 from wellhead.redteam.ground import SENTINELS, Ground, keep, prepare
 from wellhead.redteam.harness import BARE, Harness
 from wellhead.redteam.known import Known
-from wellhead.redteam.learner import fit_answers
-from wellhead.redteam.measure import fidelity
 from wellhead.redteam.oracle import Oracle
 from wellhead.redteam.outcome import Outcome, Prices, Study
 from wellhead.redteam.patience import PATIENT, Patience
 from wellhead.redteam.plan import Plan, Start, digest, load, save
+from wellhead.redteam.policy import Policy, through
 from wellhead.redteam.results import TOGETHER, Truth, brought, charged, drifted, idle, in_queries, outcome_of
 from wellhead.redteam.tap import Heap
 from wellhead.redteam.transcript import Transcript
@@ -43,6 +43,7 @@ class Wish(msgspec.Struct, kw_only=True):
     judge_labels: their true classes, for the target's accuracy.  most_judges: rows, at most.
     settings: of attacks that have such a field, such as `shadows`.
     truth: what only the owner knows.  directory: of the transcript and the plan, None to keep nothing.
+    policy: extraction attacks are run through it as well, each as a new thief; half of each share is kept for that.
     """
 
     attacks: tuple[str, ...] = ()
@@ -57,6 +58,7 @@ class Wish(msgspec.Struct, kw_only=True):
     settings: dict[str, int] = {}
     truth: Truth = Truth()
     directory: Path | None = None
+    policy: Policy | None = None
     seed: int = 0
 
 
@@ -93,7 +95,9 @@ def study(oracle: Oracle, known: Known, wish: Wish) -> Iterator[Progress]:
     transcript = Transcript(None if folder is None else folder / "transcript.jsonl")
     try:
         names = [entry.name for entry in entries]
-        arguments = digest(known, oracle.target, names, wish.budget, wish.harness, wish.judges, wish.settings)
+        arguments = digest(
+            known, oracle.target, names, wish.budget, wish.harness, wish.judges, wish.settings, bool(wish.policy)
+        )
         file = None if folder is None else folder / "plan.json"
         plan = Plan(arguments=arguments, seed=wish.seed) if file is None else load(file, arguments, wish.seed)
         desk = Desk(oracle, wish.budget, transcript, wish.patience, wish.seed)
@@ -172,7 +176,7 @@ class _Study:
         """Run one attack and append its outcome. place: number, how many, rows, cap."""
         number, many, rows, cap = place
         before, last, asked = self.desk.spent, None, 0
-        quick = _Quick(self.ground.judges)
+        quick = Quick(self.ground.judges)
         try:
             for last in self.desk.run(attack, cap, _seed(self.wish.seed, entry.name)):
                 asked += last.asked if last.state == "asking" else 0
@@ -183,9 +187,24 @@ class _Study:
                 ended = outcome_of(entry, last, self.ground, self.wish.truth, self.wish.seed)
                 ended = ended if self.wish.harness == BARE else in_queries(ended, asked)
                 self.outcomes.append(charged(ended, asked, before, self.desk.spent))
+                self._through(entry, rows)
         except Exception as e:  # one attack's fault must not cost the answers of all others
             failed = idle(entry.name, "failed", f"{type(e).__name__}: {e}", entry)
             self.outcomes.append(charged(failed, asked, before, self.desk.spent))
+
+    def _through(self, entry: Entry, rows: int) -> None:
+        """The attack once more, through the policy."""
+        policy, unguarded = self.wish.policy, self.outcomes[-1]
+        attack = self._suited(entry, msgspec.structs.replace(self.ground.known, rows=rows), ())
+        if policy is None or not unguarded.marks or isinstance(attack, str):
+            return
+        try:
+            last = through(policy, self.desk, attack, rows, _seed(self.wish.seed, entry.name))
+            guarded = outcome_of(entry, last, self.ground, self.wish.truth, self.wish.seed)
+            guarded = msgspec.structs.replace(guarded, rows=last.spent.rows, calls=last.spent.calls)
+        except WellheadError as e:
+            guarded = idle(entry.name, "failed", str(e), entry)
+        self.outcomes[-1] = msgspec.structs.replace(unguarded, guarded=guarded)
 
     def _share(self, entry: Entry, left: int) -> tuple[int, int]:
         """Rows that an attack may ask, and what the study may have spent when it ends."""
@@ -196,6 +215,8 @@ class _Study:
             held = candidates if entry.room == "extract" else 0
             free = max(self.desk.left - SENTINELS * left - held, 0)
             rows = int(free * _EXACT_SHARE) if entry.exact and left > 1 else free // left
+            # Other answers lead to other questions: what is asked through a policy may have to be asked anew.
+            rows = rows // 2 if self.wish.policy and entry.room == "extract" else rows
             rows += candidates if entry.room == "membership" else 0
             return rows, self.desk.spent.rows + rows
         return begun.rows, begun.spent + begun.rows
@@ -250,27 +271,11 @@ class _Study:
             probed=ground.probed,
             prices=self._prices(),
             outcomes=tuple(self.outcomes),
+            policy=self.wish.policy.name if self.wish.policy else "",
             warnings=(*ground.warnings, *blocked),
             versions=_versions(),
             digest=desk.transcript.digest,
         )
-
-
-class _Quick:
-    """A rough reading of the clone so far, each time the answers have doubled."""
-
-    def __init__(self, judges: Judges) -> None:
-        self._judges, self._next, self._last = judges, 50, -1.0
-
-    def look(self, heap: Heap) -> float:
-        """Fidelity of a linear clone on some judges, -1 before there is one."""
-        wide = self._judges.truth.scores is not None and self._judges.truth.scores.shape[1] > 50
-        if heap.rows >= self._next and not wide:
-            self._next = 2 * heap.rows
-            got, some = heap.extraction, np.arange(min(length(self._judges.truth), 300))
-            clone = fit_answers(got.inputs, got.answer, "logistic", 0)
-            self._last = fidelity(clone, self._judges.held[: some.size], take(self._judges.truth, some)).value
-        return self._last
 
 
 def _seed(seed: int, name: str) -> int:

@@ -2,57 +2,80 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from wellhead.config import Config
+from wellhead.core.arrays import Inputs
+from wellhead.core.errors import ProfileError
 from wellhead.core.event import Caller, Exchange
+from wellhead.core.finding import Alert
+from wellhead.meter.profile import Profile
+from wellhead.redteam.attack import take_inputs
 from wellhead.redteam.gated import Gated
-from wellhead.redteam.oracle import Model, Simulated
+from wellhead.redteam.oracle import Model, Oracle, Simulated, as_answer
 from wellhead.serve import profiles
 from wellhead.serve.assemble import assemble
-from wellhead.serve.worker import Worker
 
 _START_S = 1_767_225_600.0
 """A midnight, so that quotas of a day begin whole."""
+_FITTED_ON = 1000
 
 
-@dataclass
 class Rehearsal:
-    """A gate under attack. oracle: asks through it.  worker: what it learnt meanwhile. Close it to seal its log."""
+    """The config's gate in mode `enforce`, as often as it is asked for; every time its memory is empty.
 
-    oracle: Gated
-    worker: Worker
-
-    def close(self) -> None:
-        """Meter what waits and close the log."""
-        self.worker.stop()
-
-
-def rehearse(config: Config, model: Model, folder: Path, accounts: int = 1, rows_per_call: int = 64) -> Rehearsal:
-    """The config's gate around `model`, its mode `enforce`, with its log in `folder` and so many accounts of one thief.
-
-    The accounts share an address and a client, as those of one thief at one desk do. Time is simulated: waiting costs
-    nothing, and every exchange is metered before the next is admitted.
-    Raises ConfigError for what the config names and is not there, ProfileError for a profile of another model.
+    folder: of its logs, one for each gate: `gate-1` and so on.  accounts: of one thief; they share an address and a
+    client, as at one desk.  pool: inputs that a profile is fitted on where the config has none.
+    Raises ProfileError for a profile of another model, and where there is neither profile nor pool.
     """
-    # The rehearsal must not write into the log that it rehearses for.
-    profile = str(profiles.path_of(config).absolute())
-    audit = msgspec.structs.replace(config.audit, directory=str(folder), key=str(folder / "log.key"), anchor="")
-    held = msgspec.structs.replace(config.model, profile=profile)
-    clock = Simulated(_START_S)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    worker = assemble(msgspec.structs.replace(config, mode="enforce", audit=audit, model=held), clock.now_s)
 
-    def observe(exchange: Exchange) -> None:
-        worker.put(exchange)
-        worker.turn()
+    def __init__(self, config: Config, folder: Path, accounts: int, pool: Inputs) -> None:
+        self._config, self._folder, self._gates = config, folder, 0
+        self._profile = profiles.load(config)
+        if self._profile is None and not len(pool):
+            remedy = "fit one with `wellhead profile fit`, or give a pool"
+            raise ProfileError(f"expected a profile at {profiles.path_of(config)}, got no such file", remedy)
+        self._pool = take_inputs(pool, np.arange(min(len(pool), _FITTED_ON)))
+        names = [f"thief-{n}" for n in range(1, accounts + 1)]
+        self._callers = [Caller(principal=n, key=n, address="192.0.2.1", agent="thief/1") for n in names]
 
-    callers = [
-        Caller(principal=f"thief-{n}", key=f"thief-{n}", address="192.0.2.1", agent="thief/1")
-        for n in range(1, accounts + 1)
-    ]
-    oracle = Gated(worker.gate, callers, model, observe, clock, rows_per_call, target=config.model.name)
-    return Rehearsal(oracle, worker)
+    @contextmanager
+    def guard(self, model: Model) -> Iterator[Oracle]:
+        """A fresh gate around the model. Waiting costs nothing; answers are metered before more are admitted."""
+        self._gates += 1
+        folder = self._folder / f"gate-{self._gates}"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # A rehearsal must not write into the log that it rehearses for.
+        audit = msgspec.structs.replace(
+            self._config.audit, directory=str(folder), key=str(folder / "log.key"), anchor=""
+        )
+        held = msgspec.structs.replace(self._config.model, profile=str(folder / "profile.wellhead"))
+        config = msgspec.structs.replace(self._config, mode="enforce", audit=audit, model=held)
+        profiles.save(config, self._fitted(model))
+        clock = Simulated(_START_S)
+        worker = assemble(config, clock.now_s)
+        worker.announce = _silent
+
+        def observe(exchange: Exchange) -> None:
+            worker.put(exchange)
+            worker.turn()
+
+        try:
+            yield Gated(worker.gate, self._callers, model, observe, clock)
+        finally:
+            worker.stop()
+
+    def _fitted(self, model: Model) -> Profile:
+        if self._profile is None:
+            answers = as_answer(model(self._pool))
+            self._profile = profiles.fit_profile(self._pool, answers, profiles.spec_of(self._config))
+        return self._profile
+
+
+def _silent(_: Alert) -> None:
+    """Nobody waits for the alarms of a rehearsal; they are in its log."""

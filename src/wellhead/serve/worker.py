@@ -75,6 +75,7 @@ class Worker:
         self.noted: dict[str, Decision] = {}
         self.filling: Filling | None = None
         self.post: Post = _call
+        self.announce: Callable[[Alert], object] = _announce
         self._inbox: deque[Exchange] = deque()
         self._asks: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._stopping = threading.Event()
@@ -218,7 +219,7 @@ class Worker:
         for action in actions:
             if isinstance(action, Alert):
                 evidence = self.books.log.append([action.finding])
-                _announce(action)
+                self.announce(action)
             elif isinstance(action, Decide):
                 decisions.append(msgspec.structs.replace(action.decision, evidence=evidence))
         self.enact(decisions)

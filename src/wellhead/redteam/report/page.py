@@ -17,6 +17,7 @@ from wellhead.redteam.report.figures import count, level, money, rate, share, sh
 from wellhead.redteam.report.gallery import cell
 from wellhead.redteam.report.junit import junit
 from wellhead.redteam.report.markdown import markdown
+from wellhead.redteam.report.policy import policy
 from wellhead.redteam.report.summary import Summary, about_nothing, finite, summarise
 from wellhead.redteam.report.words import headline, verdict
 
@@ -72,6 +73,7 @@ def as_markdown(study: Study) -> str:
 def _tables(study: Study, s: Summary) -> list[tables.Table]:
     return [
         tables.needs(study),
+        policy(study),
         tables.costs(study, s),
         tables.times(study, s),
         tables.exact(study),
@@ -109,6 +111,7 @@ def as_html(study: Study) -> str:
         curves=curves,
         roc=roc,
         needs=tables.needs(study),
+        policy=policy(study),
         costs=tables.costs(study, s),
         times=tables.times(study, s),
         exact=tables.exact(study),

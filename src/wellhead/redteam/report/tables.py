@@ -66,14 +66,15 @@ def _came(study: Study, outcome: Outcome) -> str:
     if outcome.exact:
         return f"exact to {small(outcome.exact.error)}"
     if outcome.marks:
-        mark = _last(outcome)
+        mark = last(outcome)
         return f"{level(study, mark.fidelity)} ({between(study, mark.low, mark.high)})"
     if outcome.leak:
         return f"AUC {outcome.leak.auc:.3f}"
     return f"{len(outcome.likenesses)} likenesses" if outcome.likenesses else "nothing"
 
 
-def _last(outcome: Outcome) -> Mark:
+def last(outcome: Outcome) -> Mark:
+    """The mark at the most rows."""
     return max(outcome.marks, key=lambda m: m.rows)
 
 
@@ -85,7 +86,7 @@ def needs(study: Study) -> Table:
         (
             o.attack + (" (baseline)" if is_baseline(o.attack) else ""),
             *(rows_needed(cost.need(o.marks, goal)) for goal in cost.GOALS),
-            *_quality(study, _last(o)),
+            *_quality(study, last(o)),
         )
         for o in marked
     )

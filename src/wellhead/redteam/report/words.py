@@ -58,6 +58,7 @@ def verdict(study: Study) -> str:
         _recovered(study, s),
         _copied(study, s),
         _needed(study, s),
+        _guarded(study),
         _priced(study, s),
         _leaked(s),
         _inverted(s),
@@ -69,6 +70,22 @@ def verdict(study: Study) -> str:
 def _warned(study: Study) -> str:
     n = len(study.warnings)
     return f"Read the {'warning' if n == 1 else f'{n} warnings'} above first." if n else ""
+
+
+def _guarded(study: Study) -> str:
+    """What the policy leaves of the attack that does best through it."""
+    left = [(o, o.guarded.marks[-1]) for o in study.outcomes if o.guarded and o.guarded.marks]
+    tried = [o for o in study.outcomes if o.guarded]
+    if not tried:
+        return ""
+    if not left:
+        return f"Through {study.policy} no attack got answers enough for a clone."
+    outcome, mark = max(left, key=lambda pair: pair[1].fidelity)
+    return (
+        f"Through {study.policy} the best of {count(len(tried))} attacks ({outcome.attack}) still gets a clone with "
+        f"{level(study, mark.fidelity)} ({between(study, mark.low, mark.high)}), from {count(mark.rows)} answers; "
+        f"without it the same attack came to {level(study, outcome.marks[-1].fidelity)}."
+    )
 
 
 def goal_word(study: Study, goal: float) -> str:
