@@ -136,3 +136,16 @@ def test_what_is_known_configures_it():
 def test_what_cannot_be_asked_for(wrong):
     with pytest.raises(ConfigError, match="expected"):
         attack(**wrong)
+
+
+@pytest.mark.parametrize(("worth", "low", "high"), [(4.0, 3.0, 5.5), (30.0, 22.0, 42.0), (1e9, 200.0, 1000.0)])
+def test_the_prior_is_estimated_from_how_much_variances_differ(worth, low, high):
+    rng = np.random.default_rng(5)
+    variances = worth / rng.chisquare(worth, 4000)
+    margins = rng.normal(size=(16, 4000)) * np.sqrt(variances)
+    side = Side.of(margins, rng.random((16, 4000)) < 0.5)
+    assert low < side.worth <= high
+
+
+def test_too_few_records_fall_back_to_the_usual_prior():
+    assert Side.of(np.zeros((4, 3)), np.ones((4, 3), bool)).worth == 16.0

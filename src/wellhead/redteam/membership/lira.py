@@ -19,6 +19,7 @@ from wellhead.redteam.network import Recipe
 VARIANCES = ("student", "fixed", "record")
 _LEAST = 1e-9
 _FEW = 20
+_PRIOR, _MOST = 16.0, 1000.0
 
 
 class Lira(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -30,7 +31,8 @@ class Lira(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     candidates, labels: (n, ...) and their true classes.  pool, pool_labels: more rows of the same kind, may be empty.
     train_rows: size of the target's training set, 0 for half of all rows.
     recipe, network, shadows: the learner, how it is trained if it is `mlp`, and how many.
-    variance: `student` (Student-t, a pooled variance worth `prior` observations: the better the fewer shadows),
+    variance: `student` (Student-t, each record's variance beside a pooled one worth `prior` observations; 0: as many as
+    the records' variances tell by how little they differ, Smyth 2004),
     `fixed` (one for all records, after each record's own mean is taken off) or `record`.
     borrow: a record's mean under the few models that saw it leans on what its mean under the others foretells.
     views: of each record, scores are averaged (pictures mirrored and moved; else a share `swap` of features swapped).
@@ -54,7 +56,7 @@ class Lira(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     shadows: int = 16
     online: bool = True
     variance: str = "student"
-    prior: float = 16.0
+    prior: float = 0.0
     borrow: bool = True
     views: int = 1
     swap: float = 0.05
@@ -125,6 +127,7 @@ class Side(NamedTuple):
 
     models, mean, squares: (n,) how many, their mean, and the sum of squared deviations from it.  pooled: variance of
     all deviations, each from its own record's mean.  between: variance of the means.
+    worth: observations that the pooled variance is worth beside a record's own, 1000 at most.
     """
 
     models: Array
@@ -132,6 +135,7 @@ class Side(NamedTuple):
     squares: Array
     pooled: float
     between: float
+    worth: float
 
     @classmethod
     def of(cls, margins: Array, chosen: Array) -> Side:
@@ -144,7 +148,7 @@ class Side(NamedTuple):
         free = np.maximum(count - 1, 0).sum()
         pooled = squares.sum() / free if free else 1.0
         between = float(np.var(mean[count > 0])) if count.any() else 0.0
-        return cls(count, mean, squares, max(float(pooled), _LEAST), between)
+        return cls(count, mean, squares, max(float(pooled), _LEAST), between, _worth(squares, count - 1))
 
     def leaning(self, other: Side) -> Side:
         """With means drawn towards a line through the other side's, as far as records keep to it (empirical Bayes)."""
@@ -157,7 +161,8 @@ class Side(NamedTuple):
         worth = self.pooled / max(float(apart), _LEAST)
         models = self.models + worth
         mean = (self.models * self.mean + worth * foretold) / models
-        return Side(models, mean, self.squares * models / np.maximum(self.models, 1), self.pooled, self.between)
+        squares = self.squares * models / np.maximum(self.models, 1)
+        return self._replace(models=models, mean=mean, squares=squares)
 
     def _shape(self, variance: str, prior: float) -> tuple[Array, Array]:
         """(n,) degrees of freedom, infinite for a normal, and (n,) scale."""
@@ -166,6 +171,7 @@ class Side(NamedTuple):
             return infinite, np.sqrt(np.full(self.models.shape, self.pooled))
         if variance == "record":
             return infinite, np.sqrt(np.maximum(self.squares / np.maximum(self.models, 1), _LEAST))
+        prior = prior or self.worth
         freedom = prior + self.models
         squared = (prior * self.pooled + self.squares) / freedom * (1 + 1 / np.maximum(self.models, 1))
         # A record that no model has on this side is as uncertain as records differ.
@@ -194,3 +200,22 @@ class Side(NamedTuple):
         # Far up the CDF is 1 in floats: ln(1 - p) of the upper tail keeps the order there.
         upper = special.stdtr(freedom, -z)
         return np.asarray(np.where(z > 0, np.log1p(-upper), np.log(np.maximum(special.stdtr(freedom, z), 1e-300))))
+
+
+def _worth(squares: Array, freedom: Array) -> float:
+    """Degrees of freedom of the variances' common prior, from the spread of their logarithms.
+
+    squares: (n,) sums of squared deviations on (n,) degrees of freedom.
+    Source: Smyth, Statistical Applications in Genetics and Molecular Biology 3(1), 2004, section 6.2.
+    """
+    from scipy import optimize, special
+
+    some = (freedom > 0) & (squares > _LEAST)
+    if some.sum() < _FEW:
+        return _PRIOR
+    half = freedom[some] / 2
+    logs = np.log(squares[some]) - special.digamma(half)
+    left = float(logs.var(ddof=1) - special.polygamma(1, half).mean())
+    if left <= special.polygamma(1, _MOST / 2):
+        return _MOST
+    return float(2 * optimize.brentq(lambda x: special.polygamma(1, x) - left, 1e-6, _MOST))
