@@ -10,7 +10,6 @@ from wellhead.redteam.attack import Extraction
 from wellhead.redteam.learner import Constant, logistic
 from wellhead.redteam.measure import (
     Best,
-    Elsewhere,
     Fidelity,
     Point,
     above_chance,
@@ -19,10 +18,8 @@ from wellhead.redteam.measure import (
     budgets,
     curve,
     fidelity,
-    marks,
     queries_to,
     r_squared,
-    total_variation,
     wilson,
 )
 
@@ -114,45 +111,6 @@ def test_queries_to_is_where_the_curve_stays_above():
 
     points = [point(50, 0.91), point(100, 0.85), point(200, 0.9), point(400, 0.97)]
     assert queries_to(points, 0.9) == 200 and queries_to(points, 0.95) == 400 and queries_to(points, 0.99) is None
-
-
-def test_marks_are_means_over_seeds():
-    extraction = Extraction(inputs=X[:300], answer=Answer(Exposure.PROBABILITIES, scores=model(X[:300])))
-    far = X[300:] * 5
-    found = marks(
-        extraction, X[300:], TRUTH, (20, 300), (0, 1), Elsewhere(far, Answer(Exposure.PROBABILITIES, model(far)))
-    )
-    assert [m.rows for m in found] == [20, 300] and found[0].fidelity < found[1].fidelity > 0.97
-    last = found[1]
-    assert last.told == "scores" and last.low < last.fidelity < last.high and last.spread < 0.02
-    assert last.elsewhere > 0.97 and 0 < last.distance < found[0].distance < 1
-
-
-def test_marks_know_the_attacks_own_clone():
-    class Own:
-        def predict(self, inputs):
-            return model(inputs).argmax(axis=1)
-
-    labels = Answer(Exposure.LABEL, labels=model(X[:60]).argmax(axis=1))
-    found = marks(Extraction(inputs=X[:60], answer=labels, clone=Own()), X[300:], TRUTH, (30, 60), (0,))
-    assert [m.learner == "its own" for m in found] == [False, True]
-    assert found[1].fidelity == 1.0 and found[1].distance == -1.0
-
-
-def test_marks_of_values_and_of_nothing():
-    values = Answer(Exposure.VALUE, values=X[:100, 0].astype(float))
-    extraction = Extraction(inputs=X[:100], answer=values)
-    (found,) = marks(extraction, X[300:], Answer(Exposure.VALUE, values=X[300:, 0].astype(float)), (100,), (0,))
-    assert found.fidelity > 0.99 and found.told == "values" and found.distance == -1.0
-    nothing = Extraction(inputs=X[:2], answer=Answer(Exposure.NONE, labels=np.array([-1, -1])))
-    assert marks(nothing, X[300:], TRUTH) == ()
-
-
-def test_total_variation_is_exact():
-    truth = Answer(Exposure.PROBABILITIES, scores=np.array([[0.5, 0.5, 0.0], [0.0, 0.2, 0.8]]))
-    assert total_variation(Constant(0, 3), X[:2], truth) == pytest.approx((0.5 + 1) / 2)
-    assert total_variation(Constant(0, 1), X[:2], truth) == pytest.approx((0.5 + 1) / 2)
-    assert total_variation(Constant(0, 3), X[:2], Answer(Exposure.LABEL, labels=np.zeros(2, int))) == -1
 
 
 def test_agreement_above_chance_and_area():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,15 +11,11 @@ import numpy as np
 from wellhead.core.arrays import Array, Inputs
 from wellhead.core.errors import ConfigError
 from wellhead.core.event import Answer
-from wellhead.redteam.attack import Clone, Extraction, answered, length, scored, take, take_inputs
-from wellhead.redteam.learner import Learner, for_task, probabilities, trainings
-from wellhead.redteam.outcome import Mark
+from wellhead.redteam.attack import Clone, Extraction, answered, length, take, take_inputs
+from wellhead.redteam.learner import Learner, for_task, trainings
 
 _Z95 = 1.959963984540054
 _RESAMPLES = 400
-_LEADERS = 2
-_FEW_CLASSES = 3
-SEEDS = (0, 1, 2)
 
 
 class Interval(NamedTuple):
@@ -155,102 +151,6 @@ def queries_to(points: Sequence[Point], value: float) -> int | None:
             break
         reached = rows
     return reached
-
-
-class Elsewhere(NamedTuple):
-    """Inputs that nobody serves, such as uniform ones, and their true answers."""
-
-    inputs: Inputs
-    truth: Answer
-
-
-def marks(
-    extraction: Extraction,
-    reference: Inputs,
-    truth: Answer,
-    at: Sequence[int] = (),
-    seeds: Sequence[int] = SEEDS,
-    elsewhere: Elsewhere | None = None,
-) -> tuple[Mark, ...]:
-    """The curve with clones from several seeds: a mark for each budget, its figures the mean over the seeds.
-
-    All learners compete at the middle budget, on scores and on labels; the best two go on. The attack's own clone
-    competes at the last budget.
-    """
-    rows = np.flatnonzero(answered(extraction.answer))
-    at = at or budgets(rows.size)
-    if not at:
-        return ()
-    judge = _Judge(reference, truth, elsewhere)
-    leaders = _leaders(_first(extraction, rows[: at[len(at) // 2]]), judge, seeds[0])
-    found = []
-    for n in at:
-        tried = [
-            _mark(n, told, name, clones, judge) for told, name, clones in _clones(extraction, rows[:n], leaders, seeds)
-        ]
-        if n >= rows.size and extraction.clone is not None:
-            tried.append(_mark(n, "answers", "its own", [extraction.clone], judge))
-        found.append(max(tried, key=lambda m: m.fidelity))
-    return tuple(found)
-
-
-class _Judge(NamedTuple):
-    reference: Inputs
-    truth: Answer
-    elsewhere: Elsewhere | None
-
-
-def _first(extraction: Extraction, rows: Array) -> Extraction:
-    return Extraction(inputs=take_inputs(extraction.inputs, rows), answer=take(extraction.answer, rows))
-
-
-def _leaders(part: Extraction, judge: _Judge, seed: int) -> list[tuple[str, str]]:
-    """The best pairs of what is learnt from and the learner."""
-    task = "classifier" if judge.truth.values is None else "regressor"
-    ranks = {}
-    for told, inputs, targets in trainings(part.inputs, part.answer):
-        classes = targets.shape[1] if targets.ndim == 2 else np.unique(targets).size if task == "classifier" else 1
-        for name, fit in for_task(task).items():
-            # Boosting grows its trees for each class apart.
-            if name != "gradient_boosting" or classes <= _FEW_CLASSES:
-                ranks[told, name] = fidelity(fit(inputs, targets, seed), judge.reference, judge.truth).value
-    return sorted(ranks, key=lambda pair: -ranks[pair])[:_LEADERS]
-
-
-def _clones(
-    extraction: Extraction, rows: Array, leaders: list[tuple[str, str]], seeds: Sequence[int]
-) -> Iterator[tuple[str, str, list[Clone]]]:
-    part, learners = _first(extraction, rows), for_task("classifier")
-    for told, inputs, targets in trainings(part.inputs, part.answer):
-        for name in (name for on, name in leaders if on == told):
-            yield told, name, [learners[name](inputs, targets, seed) for seed in seeds]
-
-
-def _mark(rows: int, told: str, learner: str, clones: list[Clone], judge: _Judge) -> Mark:
-    each = [fidelity(clone, judge.reference, judge.truth) for clone in clones]
-    there, values = judge.elsewhere, [f.value for f in each]
-    return Mark(
-        rows=rows,
-        fidelity=float(np.mean(values)),
-        low=float(np.mean([f.low for f in each])),
-        high=float(np.mean([f.high for f in each])),
-        spread=float(np.std(values, ddof=1)) if len(values) > 1 else 0.0,
-        elsewhere=float(np.mean([fidelity(c, *there).value for c in clones])) if there else -1.0,
-        distance=float(np.mean([total_variation(c, judge.reference, judge.truth) for c in clones])),
-        learner=learner,
-        told=told,
-    )
-
-
-def total_variation(clone: Clone, inputs: Inputs, truth: Answer) -> float:
-    """Mean total variation distance of the clone's probabilities from the true ones; -1 where either has none."""
-    predict_proba = getattr(clone, "predict_proba", None)
-    if predict_proba is None or truth.scores is None or not scored(truth).all():
-        return -1.0
-    known, told = probabilities(truth), np.asarray(predict_proba(inputs))
-    if told.shape[1] < known.shape[1]:
-        told = np.pad(told, ((0, 0), (0, known.shape[1] - told.shape[1])))
-    return float(np.abs(told - known).sum(axis=1).mean() / 2) if told.shape == known.shape else -1.0
 
 
 def above_chance(value: float, chance: float) -> float:

@@ -39,11 +39,11 @@ def test_a_small_network_is_recovered_from_about_as_many_answers_as_unknowns():
 def test_the_gradient_is_that_of_the_loss():
     inputs, odds, weights = RNG.normal(size=(9, 6)), RNG.normal(size=(9, 3)), RNG.normal(size=6 * 4 + 5 * 3)
     odds -= odds.mean(axis=1, keepdims=True)
-    gradient = loss(weights, inputs, odds, 4)[1]
+    gradient = loss(weights, inputs, odds, 4, 0.1)[1]
     for i in (0, 7, 23, 24, 38):
         step = np.zeros(weights.size)
         step[i] = 1e-6
-        slope = (loss(weights + step, inputs, odds, 4)[0] - loss(weights - step, inputs, odds, 4)[0]) / 2e-6
+        slope = (loss(weights + step, inputs, odds, 4, 0.1)[0] - loss(weights - step, inputs, odds, 4, 0.1)[0]) / 2e-6
         assert gradient[i] == pytest.approx(slope, abs=1e-6)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Self
+from collections.abc import Iterator
+from typing import ClassVar, NamedTuple, Self
 
 import msgspec
 import numpy as np
@@ -19,6 +20,7 @@ from wellhead.redteam.known import Known
 _MARGIN = 1.3
 _FRESH = 0.05
 _SOLVED = 1e-9
+_RIDGES = (3e-3, 1e-3, 3e-4, 1e-4, 1e-5, 0.0)
 
 
 class TanhNetwork(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -92,33 +94,45 @@ class Perceptron(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         if heard.size < 2:
             return Extraction(inputs=inputs, answer=told, detail="fewer than two rows were answered with scores")
         odds = log_odds(told)
-        fit = heard.size - math.ceil(_FRESH * heard.size)
-        clone = self._fit(scaled(matrix(inputs), self.low, self.high)[:fit], odds[:fit], rng)
-        fresh = clone.predict(inputs[fit:]) == odds[fit:].argmax(axis=1)
-        detail = f"{self.hidden} units fitted to {fit} rows; {fresh.sum()} of {fresh.size} kept for a check agreed"
+        kept = math.ceil(_FRESH * heard.size)
+        points = scaled(matrix(inputs), self.low, self.high)
+        clone = self._fit(Fit(points[:-kept], odds[:-kept]), Fit(points[-kept:], odds[-kept:]), rng)
+        agreed = int((clone.predict(inputs[-kept:]) == odds[-kept:].argmax(axis=1)).sum())
+        detail = f"{self.hidden} units fitted to {heard.size - kept} rows; {agreed} of {kept} kept back agreed"
         return Extraction(inputs=inputs, answer=told, clone=clone, detail=detail)
 
-    def _fit(self, inputs: Array, odds: Array, rng: np.random.Generator) -> TanhNetwork:
-        """L-BFGS from small random weights, again from others where it got stuck; the best of all."""
-        ends = []
+    def _fit(self, known: Fit, kept: Fit, rng: np.random.Generator) -> TanhNetwork:
+        """The weights that err least on the rows kept back, over starts and ridges."""
+        best = (math.inf, np.zeros(0))
         for _ in range(self.tries):
-            ends.append(self._descend(inputs, odds, rng))
-            if ends[-1][0] < _SOLVED:
+            for weights in self._path(known, rng):
+                best = min(best, (loss(weights, *kept, self.hidden)[0], weights), key=lambda pair: pair[0])
+            if best[0] < _SOLVED:
                 break
-        inward, outward = unpacked(min(ends, key=lambda end: end[0])[1], inputs.shape[1], self.hidden)
+        inward, outward = unpacked(best[1], known.inputs.shape[1], self.hidden)
         return TanhNetwork(inward=inward, outward=outward, low=self.low, high=self.high)
 
-    def _descend(self, inputs: Array, odds: Array, rng: np.random.Generator) -> tuple[float, Array]:
+    def _path(self, known: Fit, rng: np.random.Generator) -> Iterator[Array]:
+        """Weights from small random ones, by L-BFGS under a ridge that is eased step by step: with few rows a little of
+        it generalises best, and it leads past local minima.
+        """
         from scipy.optimize import minimize
 
-        width = inputs.shape[1]
+        width = known.inputs.shape[1]
         inward = rng.normal(size=width * self.hidden) / math.sqrt(width)
-        outward = 0.1 * rng.normal(size=(self.hidden + 1) * odds.shape[1])
+        weights = np.concatenate([inward, 0.1 * rng.normal(size=(self.hidden + 1) * known.odds.shape[1])])
         options = {"maxiter": self.steps, "maxfun": 2 * self.steps, "maxcor": 30, "ftol": 1e-15, "gtol": 1e-9}
-        known = (inputs, odds, self.hidden)
-        start = np.concatenate([inward, outward])
-        found = minimize(loss, start, args=known, jac=True, method="L-BFGS-B", options=options)
-        return float(found.fun), found.x
+        for ridge in _RIDGES:
+            given = (*known, self.hidden, ridge)
+            weights = minimize(loss, weights, args=given, jac=True, method="L-BFGS-B", options=options).x
+            yield weights
+
+
+class Fit(NamedTuple):
+    """Rows to fit. inputs: (n, d + 1) scaled.  odds: (n, k)."""
+
+    inputs: Array
+    odds: Array
 
 
 def scaled(points: Array, low: Array, high: Array) -> Array:
@@ -142,8 +156,8 @@ def unpacked(weights: Array, width: int, hidden: int) -> tuple[Array, Array]:
     return inward, weights[width * hidden :].reshape(hidden + 1, -1)
 
 
-def loss(weights: Array, inputs: Array, odds: Array, hidden: int) -> tuple[float, Array]:
-    """Half the mean squared error of the log-odds, and its gradient."""
+def loss(weights: Array, inputs: Array, odds: Array, hidden: int, ridge: float = 0.0) -> tuple[float, Array]:
+    """Half the mean squared error of the log-odds, plus ridge / 2 times the squared weights, and the gradient."""
     inward, outward = unpacked(weights, inputs.shape[1], hidden)
     units = np.tanh(inputs @ inward)
     logits = units @ outward[:-1] + outward[-1]
@@ -151,4 +165,5 @@ def loss(weights: Array, inputs: Array, odds: Array, hidden: int) -> tuple[float
     back = error / len(inputs)
     inner = inputs.T @ ((back @ outward[:-1].T) * (1 - units**2))
     outer = np.vstack([units.T @ back, back.sum(axis=0)])
-    return float(0.5 * (error**2).sum() / len(inputs)), np.concatenate([inner.ravel(), outer.ravel()])
+    gradient = np.concatenate([inner.ravel(), outer.ravel()]) + ridge * weights
+    return float(0.5 * (error**2).sum() / len(inputs) + 0.5 * ridge * (weights @ weights)), gradient

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from wellhead.redteam import cost
+from wellhead.redteam.measure import above_chance, area
 from wellhead.redteam.outcome import Leak, Mark, Outcome, Probed, Study
 from wellhead.redteam.report.figures import (
     between,
@@ -87,22 +88,34 @@ def needs(study: Study) -> Table:
             o.attack + (" (baseline)" if is_baseline(o.attack) else ""),
             *(rows_needed(cost.need(o.marks, goal)) for goal in cost.GOALS),
             *_quality(study, last(o)),
+            f"{100 * area([(m.rows, m.fidelity) for m in o.marks]):.1f}",
         )
         for o in marked
     )
-    head = ("attack", *(f"to {w}" for w in words), "fidelity at the end", "seeds", "uniform inputs", "distance")
+    head = (
+        "attack",
+        *(f"to {w}" for w in words),
+        "fidelity at the end",
+        "above chance",
+        "seeds",
+        "uniform inputs",
+        "distance",
+        "area",
+    )
     note = (
         "The smallest measured budget from which the clone stays that good; in brackets where the ends of the 95 % "
-        "interval do. Fidelity is agreement on held-out inputs. Seeds: its standard deviation in points. Uniform "
+        "interval do. Fidelity is agreement on held-out inputs; above chance: "
+        "0 is guessing, 100 is full agreement. Seeds: its standard deviation in points. Uniform "
         "inputs: fidelity on inputs drawn evenly from the feature box. Distance: mean total variation of the "
-        "probabilities. A dash is not measured."
+        "probabilities. Area: mean fidelity over the logarithm of queries. A dash is not measured."
     )
-    return Table("Queries to a copy", head, rows, frozenset({1, 2, 3, 4, 5, 6, 7}), note)
+    return Table("Queries to a copy", head, rows, frozenset(range(1, 10)), note)
 
 
 def _quality(study: Study, mark: Mark) -> Row:
     return (
         f"{level(study, mark.fidelity)} ({between(study, mark.low, mark.high)})",
+        f"{100 * above_chance(mark.fidelity, study.chance):.1f}",
         f"± {100 * mark.spread:.1f}" if mark.spread > 0 else "–",
         level(study, mark.elsewhere) if mark.elsewhere > -1 else "–",
         f"{mark.distance:.3f}" if mark.distance >= 0 else "–",
