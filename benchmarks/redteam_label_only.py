@@ -62,8 +62,9 @@ class Network:
 
         inputs, labels = load_digits(return_X_y=True)
         inputs = (inputs / 16).astype(np.float32)
-        x, rest, y, rest_y = train_test_split(inputs, labels, test_size=0.6, random_state=0, stratify=labels)
-        fitted = MLPClassifier((128,), max_iter=40, batch_size=32, random_state=0)
+        # Another split and network than those on which the number of rounds and starts was chosen.
+        x, rest, y, rest_y = train_test_split(inputs, labels, test_size=0.6, random_state=11, stratify=labels)
+        fitted = MLPClassifier((128,), max_iter=40, batch_size=32, random_state=11)
         with warnings.catch_warnings():
             # forty epochs are the recipe, converged or not
             warnings.simplefilter("ignore")
