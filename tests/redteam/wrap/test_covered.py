@@ -46,3 +46,13 @@ def test_texts_are_covered_too():
     attack = Covered(attack=Random(inputs=["a", "b"], rows=2), decoys=["x", "y", "z"], share=0.5)
     result = finish(run(attack, InProcess(lambda x: np.array([text > "m" for text in x], int)))).result
     assert sorted(result.inputs) == ["a", "b"] and result.answer.labels.tolist() == [0, 0]
+
+
+def test_each_decoy_is_used_once_before_any_is_used_again():
+    seen = []
+    cover = Covered(attack=Random(inputs=JOB, rows=30, per_round=10), decoys=DECOYS[:20], share=0.5)
+    finish(run(cover, InProcess(lambda x: (seen.append(np.asarray(x)), labels(x))[1])))
+    asked = np.concatenate(seen)
+    decoys = asked[asked[:, 0] > 50]
+    # the second use of a decoy comes from the cache and is not seen again
+    assert len(np.unique(decoys, axis=0)) == len(decoys) == 20
