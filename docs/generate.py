@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import inspect
-import re
 import sys
 import types
 import typing
@@ -145,25 +144,6 @@ ROOMS = {
 }
 
 
-TOLD = (
-    r"\bcosts?\b.*\b(quer|question)",
-    r"(\babout|\bone|`|\bat most|\btakes) .*\bquer(y|ies)\b",
-    r"\+ \d+ queries\b",
-    r"\basks every\b",
-)
-"""How a sentence on cost reads, the surest first."""
-
-
-def cost_of(kind: type) -> str:
-    """The sentence of an attack's docstring, or of its base's, that says how many queries it takes; empty for none."""
-    texts = (" ".join(inspect.cleandoc(base.__doc__ or "").split()) for base in kind.__mro__)
-    sentences = [s for text in texts for s in re.split(r"(?<=[.;]) +", text)]
-    told = (s for pattern in TOLD for s in sentences if re.search(pattern, s, re.IGNORECASE))
-    found = next(told, "").rstrip(".;")
-    found = found or ("as many queries as it is given" if "may be asked" in " ".join(sentences) else "")
-    return found[:1].upper() + found[1:]
-
-
 def attacks() -> str:
     """docs/attacks.md: every attack of the zoo, as its own code tells it."""
     from wellhead.redteam.catalogue import zoo
@@ -181,7 +161,7 @@ def attacks() -> str:
                 told = (
                     f"`{e.name}`",
                     e.needs.replace("_", " "),
-                    cost_of(e.kind),
+                    e.cost,
                     e.kind.paper,
                     ", ".join(e.kind.atlas),
                 )

@@ -40,7 +40,8 @@ def find(group: str, name: str) -> Any:
         known = names(group)
         near = difflib.get_close_matches(name, known, n=1)
         meant = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(known) or 'none'}"
-        raise ConfigError(f"expected the name of a {word}, got {name[:60]!r}", meant)
+        article = "an" if word[0] in "aeiou" else "a"
+        raise ConfigError(f"expected the name of {article} {word}, got {name[:60]!r}", meant)
     entry = next(iter(found.values()))
     try:
         return entry.load()

@@ -82,6 +82,15 @@ def test_a_second_process_in_the_same_directory_is_refused(here, wellhead):
 def test_the_zoo_is_listed(wellhead):
     code, out, _ = wellhead("attack", "--list")
     assert code == 0 and "random" in out and "AML" in out
+    lines = out.splitlines()
+    assert sum(line.startswith("lowd_meek ") and "quer" in line for line in lines) == 1
+    assert not any(mark in out for mark in "│┃┏")
+
+
+def test_a_known_defence_is_undone(here, wellhead):
+    for worn in ("rounding:decimals=2", "top_k:k=1"):
+        assert wellhead(*ATTACK, "--recover", worn, "--json", "--out", worn[:3])[0] == 0
+    assert wellhead(*ATTACK, "--recover", "rounding:decimals=2.5")[0] == 2
 
 
 @pytest.mark.parametrize(

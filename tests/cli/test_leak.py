@@ -35,6 +35,16 @@ def test_members_are_told_and_rates_below_the_sample_size_are_not(here, wellhead
     assert "1.000" in out and "too few" in out and "wrote wellhead-leak/report.json" in out
 
 
+def test_what_could_not_be_judged_does_not_pass(here, wellhead):
+    with np.load("n.npz") as table:
+        few = {name: table[name][:20] for name in table}
+    np.savez("few.npz", **few)
+    asked = [*LEAK[:5], "--nonmembers", "few.npz", *LEAK[7:]]
+    code, _, err = wellhead(*asked, "--max-tpr", "0.5")
+    assert code == 3 and "--max-tpr 0.5 could not be judged: 20 non-members are too few" in err
+    assert wellhead(*asked, "--out", "again")[0] == 0
+
+
 def test_json(here, wellhead):
     code, out, _ = wellhead(*LEAK, "--json")
     loss = json.loads(out)["outcomes"][0]

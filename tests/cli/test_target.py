@@ -3,7 +3,7 @@ import argparse
 import numpy as np
 import pytest
 
-from wellhead.cli.target import accounts_of, add_inputs, add_members, add_target, known_of, open_target, with_candidates
+from wellhead.cli.target import add_inputs, add_members, add_target, known_of, open_target, with_candidates
 from wellhead.core.errors import ConfigError
 from wellhead.redteam.files import Table
 from wellhead.redteam.known import Known
@@ -18,49 +18,10 @@ def parsed(*argv):
     return parser.parse_args(list(argv))
 
 
-def test_headers_come_from_the_environment_and_keys_from_a_file(tmp_path, monkeypatch):
-    monkeypatch.setenv("API_TOKEN", "secret")
-    keys = tmp_path / "keys"
-    keys.write_text("one\ntwo\n\nthree\n")
-    found = accounts_of(parsed("--keys", str(keys), "--accounts", "2", "--header", "X-Plan: $API_TOKEN"))
-    assert [(a.name, a.token, a.headers) for a in found] == [
-        ("key-1", "one", {"X-Plan": "secret"}),
-        ("key-2", "two", {"X-Plan": "secret"}),
-    ]
-    own = accounts_of(parsed("--keys", str(keys), "--header", "X-API-Key: $KEY"))
-    assert [(a.token, a.headers["X-API-Key"]) for a in own] == [("", "one"), ("", "two"), ("", "three")]
-
-
-@pytest.mark.parametrize(
-    "argv",
-    [
-        ("--header", "no colon"),
-        ("--header", "X: $NOT_SET_ANYWHERE"),
-        ("--keys", "/none"),
-        ("--accounts", "2"),
-        ("--header", "bad name: x"),
-    ],
-)
-def test_what_cannot_be_sent_is_refused_without_the_secret(argv):
-    with pytest.raises(ConfigError):
-        accounts_of(parsed(*argv))
-
-
-def test_remote_targets_need_authorisation_and_an_owner():
-    for more in ((), ("--i-am-authorised",), ("--owner", "Ada")):
-        with pytest.raises(ConfigError, match="--i-am-authorised --owner"):
-            open_target(parsed("--target", "http://192.0.2.1:9", *more))
-
-
 @pytest.mark.parametrize("argv", [(), ("--target", "x.npz", "--timeout", "0"), ("--target", "none.npz")])
 def test_what_is_no_target_is_refused(argv):
     with pytest.raises(ConfigError):
         open_target(parsed(*argv))
-
-
-def test_a_server_that_speaks_nothing_known_needs_its_protocol_named():
-    with pytest.raises(ConfigError, match="--protocol"):
-        open_target(parsed("--target", "http://127.0.0.1:9"))
 
 
 def test_bounds_come_from_the_pool_or_the_options():

@@ -50,3 +50,7 @@ def test_what_does_not_fit_says_why():
             raise ZeroDivisionError
 
     assert "ZeroDivisionError" in suited(Entry("broken", Broken, "extract"), Known(), BARE, ())
+
+
+def test_every_attack_tells_its_cost():
+    assert [e.name for e in zoo()[0] if not e.cost] == []

@@ -4,7 +4,7 @@ from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
 from wellhead.redteam.attack import answered
 from wellhead.redteam.budget import Budget
-from wellhead.redteam.desk import Desk, are_logits, as_logits
+from wellhead.redteam.desk import Desk, are_logits, called
 from wellhead.redteam.http import Account, Http
 from wellhead.redteam.oracle import InProcess
 from wellhead.redteam.patience import Patience
@@ -49,8 +49,10 @@ def test_scores_of_another_width_are_no_answer(softmax, pool):
 
 def test_logits_are_called_logits(softmax, pool):
     desk = desk_of(InProcess(lambda x: np.log(softmax(x))))
-    desk.classes, desk.logits = 3, True
+    desk.classes, desk.scores = 3, Exposure.LOGITS
     assert desk.ask(pool[:2]).kind is Exposure.LOGITS
     label = Answer(Exposure.LABEL, labels=np.zeros(1, np.int64))
-    assert as_logits(label) is label and as_logits(None) is None
+    assert called(label, Exposure.LOGITS) is label and called(None, Exposure.LOGITS) is None
+    desk.scores = Exposure.PROBABILITIES
+    assert desk.ask(pool[4:6]).kind is Exposure.PROBABILITIES
     assert are_logits(np.array([[-1.0, 2.0]])) and not are_logits(np.array([[0.2, 0.9], [np.nan, np.nan]]))

@@ -4,7 +4,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.svm import LinearSVC
 
-from wellhead.core.errors import ConfigError
+from wellhead.core.errors import BadAnswer, ConfigError
 from wellhead.core.exposure import Exposure
 from wellhead.redteam.estimators import columns, open_object
 
@@ -105,3 +105,17 @@ def test_xgboost_and_lightgbm_estimators():
         settings = {"verbose": -1} if package == "lightgbm" else {}
         model = kind(n_estimators=3, n_jobs=1, **settings).fit(X, (NAMES == "a").astype(int))
         assert open_object(model, "m").model(X).scores.shape == (200, 2)
+
+
+def test_a_function_that_answers_with_words_names_them():
+    def model(inputs):
+        return ["dog" if x > 0 else "cat" for x in inputs[:, 0]]
+
+    model.classes = ("cat", "dog")
+    opened = open_object(model, "model")
+    assert opened.classes == ("cat", "dog")
+    for sign in (1, -1):  # whichever comes first
+        assert opened.model(sign * np.array([[1.0], [-1.0]])).tolist() == ([1, 0] if sign > 0 else [0, 1])
+    model.classes = ("cat", "emu")
+    with pytest.raises(BadAnswer, match="among cat, emu, got 'dog'"):
+        open_object(model, "model").model(np.ones((1, 1)))

@@ -52,6 +52,19 @@ def test_what_cannot_be_read_names_the_file(tmp_path, name, content, said):
         read_table(tmp_path / name)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a,b\n1,2\n\n3,red\n", "'red', which is no number, in line 4, column 2"),
+        ("1,2\n3\n", "1 cells in line 2, where the first row has 2"),
+    ],
+)
+def test_a_csv_that_holds_text_is_told_where(tmp_path, text, said):
+    (tmp_path / "bad.csv").write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        read_table(tmp_path / "bad.csv")
+
+
 def test_labels_must_be_class_indices_and_there(tmp_path):
     (tmp_path / "a.csv").write_text("1,2,0.5\n")
     with pytest.raises(ConfigError, match="class indices"):

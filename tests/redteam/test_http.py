@@ -220,6 +220,28 @@ def test_other_urls_are_refused(url, wording):
         Http(url, wording)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://bob:s3cret@127.0.0.1",
+        "http://s3cret@127.0.0.1",
+        "http://127.0.0.1/?k=s3cret",
+        "http://127.0.0.1/#s3cret",
+    ],
+)
+def test_urls_that_hold_secrets_are_refused_without_them(url, wording):
+    with pytest.raises(ConfigError, match="--header") as caught:
+        Http(url, wording)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_what_is_not_there_points_to_the_models_name(asker, server, wording, pool):
+    server.misbehave = lambda account, number: (404, {})
+    talk = asker(Http(server.url, wording, ModelSpec(name="mine")))
+    talk.ask(pool[:1])
+    assert "'mine'" in talk.last_failure and "--model-name" in talk.last_failure
+
+
 def test_accounts_need_names_of_their_own(server, wording):
     with pytest.raises(ConfigError, match="different names"):
         Http(server.url, wording, accounts=[Account("a"), Account("a")])

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from wellhead.core.errors import BadAnswer
 from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
 from wellhead.redteam.extract.pool import Pool
@@ -49,3 +50,21 @@ def test_clocks():
     assert wall.now_s() - before >= 0.001 and before > 1.7e9
     simulated.sleep(86_400.0)
     assert simulated.now_s() == 86_405.0
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (None, "got NoneType"),
+        (3.0, "got float"),
+        (np.zeros((2, 2, 2)), r"shape \(2, 2, 2\)"),
+        ([[1.0], [1.0, 2.0]], "got list"),
+        (["cat", "dog"], "model.classes"),
+    ],
+)
+def test_what_is_no_answer_is_said_and_not_asked_again(pool, told, said):
+    asked = []
+    with pytest.raises(BadAnswer, match=said):
+        as_answer(told)
+    last = finish(run(Pool(inputs=pool, rows=10), InProcess(lambda inputs: asked.append(1) or told)))
+    assert last.state == "failed" and "expected" in last.reason and len(asked) == 1

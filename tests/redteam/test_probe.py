@@ -50,6 +50,16 @@ def test_what_answers_carry(softmax, pool, model, told):
     assert {name: getattr(found, name) for name in told} == told
 
 
+def test_rounded_rows_that_miss_one_by_a_little_are_probabilities(pool, softmax):
+    def model(inputs):
+        scores = np.round(np.repeat(softmax(inputs), 4, axis=1) / 4, 2)
+        simplex = np.allclose(scores.sum(axis=1), 1)
+        return Answer(Exposure.PROBABILITIES if simplex else Exposure.LOGITS, scores=scores)
+
+    found, _ = probed(InProcess(model), pool)
+    assert (found.exposure, found.decimals, found.sums_to_one) == ("probabilities", 2, True)
+
+
 def test_noise_is_noticed(softmax, pool):
     rng = np.random.default_rng(0)
     found, _ = probed(InProcess(lambda x: softmax(x) * rng.uniform(0.99, 1.01, (len(x), 3))), pool)

@@ -1,11 +1,14 @@
+import msgspec
 import numpy as np
 
 from wellhead.redteam.attack import Inversion, Membership, Result
 from wellhead.redteam.budget import Spent
+from wellhead.redteam.catalogue import Entry
 from wellhead.redteam.ground import Ground
 from wellhead.redteam.known import Known
 from wellhead.redteam.outcome import Mark, Probed
-from wellhead.redteam.results import Truth, brought, charged, drifted, idle, in_queries
+from wellhead.redteam.results import Truth, brought, charged, corrected, drifted, idle, in_queries, outcome_of, versions
+from wellhead.redteam.run import Round
 
 GROUND = Ground(Known(shape=(4,)), Probed(exposure="label"), type("J", (), {"truth": None})(), -1.0, [])
 
@@ -35,6 +38,21 @@ def test_membership_needs_both_kinds_answered():
     assert brought(Membership(scores=scores), GROUND, Truth(members=members), 0) == {}
 
 
+def test_a_few_scored_candidates_tell_no_rate():
+    members = np.arange(1400) < 700
+    scores = np.full(1400, np.nan)
+    scores[[1, 2, 900, 901]] = [1, 1, 0, 0]
+    entry = Entry("boundary", type("B", (), {}), "membership")
+    last = Round(
+        number=1, asked=1, answered=1, spent=Spent(), accounts={}, state="ok", result=Membership(scores=scores)
+    )
+    found = outcome_of(entry, last, GROUND, Truth(members=members), 0)
+    assert (found.state, found.leak) == ("unsupported", None)
+    assert found.reason == "only 2 members and 2 non-members were scored, too few to tell a rate"
+    scores[::20] = 1.0
+    assert brought(Membership(scores=scores), GROUND, Truth(members=members), 0)["leak"].members == 37
+
+
 def test_inversions_are_named():
     made = Inversion(inputs=np.ones((2, 4), np.float32), classes=np.array([0, 1]), confidence=np.array([0.9, np.nan]))
     found = brought(made, GROUND, Truth(classes=("cat", "dog")), 0)["likenesses"]
@@ -46,6 +64,22 @@ def test_drift_is_said_and_no_drift_is_not():
     rng = np.random.default_rng(0)
     same = rng.normal(size=(200, 3)).astype(np.float32)
     members = np.arange(200) < 100
-    assert drifted(same, members, 0) == ""
-    assert "drift, not leakage" in drifted(same + 3 * members[:, None], members, 0)
-    assert drifted(same[:4], members[:4], 0) == ""
+    assert drifted(same, members, 0) == (0.5, "")
+    area, warning = drifted(same + 3 * members[:, None], members, 0)
+    assert "drift, not leakage" in warning and area > 0.9
+    assert drifted(same, members, 0, members.astype(int))[0] > 0.9
+    assert drifted(same[:4], members[:4], 0) == (0.5, "")
+
+
+def test_each_leak_knows_how_many_were_tried_and_what_the_data_gave_away():
+    from wellhead.redteam.membership.leak import leak
+
+    found = leak(np.arange(8.0), np.arange(8) > 3)
+    one = msgspec.structs.replace(idle("a", "ok", ""), leak=found)
+    outcomes = corrected([one, idle("b", "ok", ""), msgspec.structs.replace(one, guarded=one)], 0.6)
+    assert [o.leak and (o.leak.attacks, o.leak.drift) for o in outcomes] == [(2, 0.6), None, (2, 0.6)]
+    assert outcomes[2].guarded.leak.attacks == 2
+
+
+def test_versions_name_what_figures_depend_on():
+    assert {"python", "numpy"} <= set(versions())

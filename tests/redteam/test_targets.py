@@ -41,7 +41,8 @@ def test_an_object_in_a_file_and_in_a_package(place):
     [
         ("model.pkl", "runs no code"),
         ("model.joblib", "module:object"),
-        ("nothing.onnx", "expected a URL, a model file"),
+        ("nothing.onnx", "expected a model file at nothing.onnx, got no such file"),
+        ("ftp://a:b@c/x.onnx", "another scheme"),
         ("no_such_module_x:y", "expected a module"),
         ("json:nothing", "expected 'nothing' in json"),
         ("none.py:x", "expected a Python file"),

@@ -40,3 +40,24 @@ def test_one_output_is_a_value_and_integers_are_labels():
             return x.argmax(dim=1)
 
     assert open_held(Best(), "net").model(X).labels.tolist() == X.argmax(axis=1).tolist()
+
+
+@pytest.mark.parametrize("rows", ["any", 1, 3])
+def test_an_exported_program_is_asked_in_the_rows_that_it_takes(tmp_path, rows):
+    torch = pytest.importorskip("torch")
+    net = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Dropout(0.5), torch.nn.Softmax(dim=1)).eval()
+    shapes = ({0: torch.export.Dim("n", min=1, max=512)},) if rows == "any" else None
+    example = torch.zeros(2 if rows == "any" else rows, 4)
+    torch.export.save(torch.export.export(net, (example,), dynamic_shapes=shapes), tmp_path / "a.pt2")
+    opened = load(tmp_path / "a.pt2")
+    with torch.no_grad():
+        expected = net(torch.from_numpy(X)).numpy()
+    assert opened.shape == (4,) and np.allclose(opened.model(X).scores, expected, atol=1e-6)
+    assert opened.model(X[:1]).scores.shape == (1, 3)
+
+
+def test_what_torch_says_of_a_file_is_one_clean_line(tmp_path):
+    pytest.importorskip("torch")
+    (tmp_path / "a.pt").write_bytes(b"junk")
+    with pytest.raises(ConfigError, match="no zip archive; save with"):
+        load(tmp_path / "a.pt")

@@ -17,6 +17,7 @@ from wellhead.redteam.known import Known
 from wellhead.redteam.oracle import InProcess
 from wellhead.redteam.outcome import Study
 from wellhead.redteam.patience import Patience
+from wellhead.redteam.report.words import headline
 from wellhead.redteam.results import TOGETHER, Truth
 from wellhead.redteam.zoo import Wish, study
 
@@ -155,11 +156,36 @@ def test_a_target_that_changes_midway_is_warned_of(server, wording, softmax, poo
     assert any("had changed its answers" in w for w in found.warnings)
 
 
-def test_fewer_classes_midway_fail_the_attack_and_not_the_study(server, wording, softmax, pool):
+def test_fewer_classes_midway_block_the_account_and_the_warning_says_why(server, wording, softmax, pool):
     server.model = lambda inputs: softmax(inputs)[:, : 3 if server.rows_answered < 150 else 2]
-    found = last(study(http(server, wording), known_of(pool), wish(300)))
-    assert "failed" in states(found).values()
-    assert any("classes" in o.reason for o in found.outcomes)
+    found = last(study(http(server, wording), known_of(pool), wish(900)))
+    assert states(found)["random"] == states(found)["uniform"] == "blocked"
+    assert "3 unusable answers in a row, the last: expected scores of 3 classes as before, got 2" in found.warnings[0]
+    assert found.warnings[0].endswith("the target has changed") and found.spent_rows <= 150 + 4 * 16
+
+
+def test_named_attacks_leave_the_other_rooms_alone_and_nothing_is_kept_for_none(softmax, pool):
+    known = known_of(pool[200:], candidates=pool[:200], candidate_labels=np.zeros(200, np.int64))
+    more = {"rooms": ("extract", "membership"), "truth": Truth(members=np.arange(200) < 100)}
+    found = states(last(study(InProcess(softmax), known, wish(900, attacks=("random",), **more))))
+    assert {"random", "loss", "gap"} <= set(found) and "uniform" not in found
+
+
+def test_a_share_that_is_too_small_is_said_with_its_numbers(monkeypatch, softmax, pool):
+    from wellhead.redteam.extract.active import Random
+
+    original = Random.suit
+
+    def suit(known):
+        known.need(known.rows >= 150, "needs 150 queries or more")
+        return original(known)
+
+    monkeypatch.setattr(Random, "suit", suit)
+    found = last(study(InProcess(softmax), known_of(pool), wish(300, attacks=("random", "uniform"))))
+    one = next(o for o in found.outcomes if o.attack == "random")
+    assert one.state == "not run"
+    assert one.reason.startswith("needs 150 queries or more, but its share of the budget was 1")
+    assert one.reason.endswith("rows that were left")
 
 
 def test_a_banned_key_goes_on_with_the_others(server, wording, pool):
@@ -199,7 +225,7 @@ def test_a_noisy_target_suggests_averaging(pool, softmax):
 
     found = last(study(InProcess(noisy), known_of(pool), wish(200)))
     assert not found.probed.deterministic
-    assert any("--average" in w for w in found.warnings)
+    assert any("--average" in w and "% of 4 judges got the same class twice" in w for w in found.warnings)
 
 
 def test_averaging_costs_what_it_asks(server, wording, pool):
@@ -214,7 +240,37 @@ def test_averaging_costs_what_it_asks(server, wording, pool):
 def test_one_class_is_said(pool):
     found = last(study(InProcess(lambda x: np.ones((len(x), 1))), known_of(pool), wish(100)))
     assert found.classes == 1
-    assert any("one class only" in w for w in found.warnings)
+    assert "every answer was the same class: nothing to steal was seen" in found.warnings
+
+
+def test_one_label_is_no_theft(pool):
+    found = last(study(InProcess(lambda x: np.full(len(x), 3)), known_of(pool), wish(200)))
+    assert found.classes == 1 and headline(found).startswith("Every answer was the same class")
+
+
+def test_another_plug_in_does_not_hinder_a_resumed_study(monkeypatch, softmax, pool, tmp_path):
+    from wellhead.redteam import zoo as module
+
+    original = module.zoo
+
+    def fewer(wanted, rooms):
+        entries, absent = original(("random", "uniform"), rooms)
+        return entries, absent
+
+    def more(wanted, rooms):
+        return original(("random", "margin", "uniform"), rooms)
+
+    monkeypatch.setattr(module, "zoo", fewer)
+    first = last(study(InProcess(softmax), known_of(pool), wish(200, attacks=(), directory=tmp_path)))
+    monkeypatch.setattr(module, "zoo", more)
+    second = last(study(InProcess(softmax), known_of(pool), wish(200, attacks=(), directory=tmp_path)))
+    assert {"margin"} == set(states(second)) - set(states(first)) and second.spent_rows <= 200
+
+
+def test_a_ban_while_judges_are_asked_says_what_was_spent(server, wording, pool):
+    server.misbehave = lambda account, number: (403, {}) if server.rows_answered >= 16 else None
+    with pytest.raises(ConfigError, match=r"\d+ rows were spent until then"):
+        last(study(http(server, wording), known_of(pool), wish(300)))
 
 
 def test_ten_thousand_classes(pool):

@@ -150,3 +150,12 @@ def test_an_attack_may_leave_features_out_if_it_says_so():
 def test_each_broken_rule_is_named(attack, rule):
     with pytest.raises(ContractError, match=rule):
         check_attack(attack, model)
+
+
+def test_the_checks_stand_in_the_package():
+    import wellhead.testing
+
+    assert wellhead.testing.check_attack is check_attack
+    assert all(callable(getattr(wellhead.testing, name)) for name in wellhead.testing.__all__)
+    with pytest.raises(AttributeError, match="check_nothing"):
+        _ = wellhead.testing.check_nothing

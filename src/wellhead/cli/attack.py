@@ -6,6 +6,7 @@ import argparse
 import math
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -184,19 +185,31 @@ def report(found: Study, directory: Path, as_json: bool) -> None:
 
 
 def _list() -> int:
-    from rich.console import Console
-    from rich.table import Table
-
     from wellhead.redteam.catalogue import zoo
 
-    table = Table("attack", "room", "needs", "ATLAS", "cost", "paper")
     entries, absent = zoo()
-    for e in entries:
-        table.add_row(
-            e.name, e.room, e.needs, ", ".join(getattr(e.kind, "atlas", ())), e.cost, getattr(e.kind, "paper", "")
-        )
-    console = Console()
-    console.print(table)
+    rows = [
+        (e.name, e.room, e.needs, ", ".join(getattr(e.kind, "atlas", ())), e.cost, getattr(e.kind, "paper", ""))
+        for e in entries
+    ]
+    _print_table(("attack", "room", "needs", "ATLAS", "cost", "paper"), rows)
     for lacking in absent:
-        console.print(f"{lacking.name}: {lacking.reason}", markup=False)
+        print(f"{lacking.name}: {lacking.reason}")
     return 0
+
+
+def _print_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """A drawn table on a terminal; elsewhere a line of aligned columns for each row, never broken."""
+    if not sys.stdout.isatty():
+        widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+        for row in (heads, *rows):
+            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*heads)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    Console().print(table)

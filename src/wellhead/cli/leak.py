@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wellhead.cli.target import (
     OWN_MODELS,
@@ -17,6 +19,9 @@ from wellhead.cli.target import (
     patience_of,
     with_candidates,
 )
+
+if TYPE_CHECKING:
+    from wellhead.redteam.outcome import Study
 
 _JUDGES = 20
 _LEAKS = 3
@@ -77,5 +82,18 @@ def run(arguments: argparse.Namespace) -> int:
     )
     found = show(study(oracle, known, wish), quiet=arguments.json)
     report(found, arguments.out, arguments.json)
-    worst = max((o.leak.tpr1 for o in found.outcomes if o.leak and o.leak.tpr1 is not None), default=-1.0)
-    return _LEAKS if worst > arguments.max_tpr else 0
+    return _judged(found, arguments.max_tpr)
+
+
+def _judged(found: Study, most: float) -> int:
+    """The exit status. What could not be judged does not pass."""
+    if math.isinf(most):
+        return 0
+    leaks = [o.leak for o in found.outcomes if o.leak]
+    rates = [leak.tpr1 for leak in leaks if leak.tpr1 is not None]
+    if rates:
+        return _LEAKS if max(rates) > most else 0
+    few = max((leak.nonmembers for leak in leaks), default=0)
+    why = f"{few} non-members are too few for a rate at 1 % false positives" if few else "no attack measured anything"
+    print(f"wellhead: --max-tpr {most:g} could not be judged: {why}", file=sys.stderr)
+    return _LEAKS

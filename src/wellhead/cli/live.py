@@ -15,7 +15,7 @@ from wellhead.core.errors import ConfigError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from wellhead.redteam.outcome import Outcome, Study
+    from wellhead.redteam.outcome import Mark, Outcome, Study
     from wellhead.redteam.zoo import Progress
 
 
@@ -71,9 +71,15 @@ def _duration(seconds: float) -> str:
 
 
 def _line(outcome: Outcome) -> str:
-    best = f", fidelity {share(outcome.marks[-1].fidelity)}" if outcome.marks else ""
+    mark = outcome.marks[-1] if outcome.marks else None
+    best = f", fidelity {_level(mark)}" if mark else ""
     reason = f": {outcome.reason}" if outcome.reason else ""
     return f"{outcome.attack}: {outcome.state}, {outcome.rows} rows{best}{reason}"
+
+
+def _level(mark: Mark) -> str:
+    """A regressor's clone is measured by R²."""
+    return f"R² {mark.fidelity:.3f}" if mark.told == "values" else share(mark.fidelity)
 
 
 def print_study(found: Study, files: dict[str, Path], as_json: bool = False) -> None:
@@ -85,6 +91,7 @@ def print_study(found: Study, files: dict[str, Path], as_json: bool = False) -> 
     from rich.table import Table
     from rich.text import Text
 
+    from wellhead.redteam.report.figures import between, level
     from wellhead.redteam.report.words import verdict
 
     console = Console()
@@ -96,8 +103,8 @@ def print_study(found: Study, files: dict[str, Path], as_json: bool = False) -> 
             o.state,
             f"{o.rows:,}",
             f"{o.calls:,}",
-            share(mark.fidelity) if mark else "-",
-            f"{share(mark.low)} to {share(mark.high)}" if mark else "-",
+            level(found, mark.fidelity) if mark else "-",
+            between(found, mark.low, mark.high) if mark else "-",
             _clone(o),
         )
     console.print(table)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wellhead.cli.http_target import add_http, open_http
 from wellhead.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from wellhead.redteam.files import Table
-    from wellhead.redteam.http import Account
     from wellhead.redteam.known import Known
     from wellhead.redteam.oracle import Oracle
     from wellhead.redteam.patience import Patience
@@ -32,22 +31,7 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         help="an http(s) URL, module:object or file.py:object, a model (.onnx .skops .json .ubj .txt .pt .pt2), or "
         "recorded answers (.npz, transcript.jsonl)",
     )
-    http = parser.add_argument_group("over HTTP")
-    http.add_argument("--protocol", default="", help="API family; recognised by itself where the server tells it")
-    http.add_argument("--model-name", default="", metavar="NAME", help="as the API's paths name the model")
-    http.add_argument("--path", default="", help="of the inference call, instead of the protocol's own")
-    http.add_argument(
-        "--header",
-        action="append",
-        default=[],
-        metavar="'NAME: VALUE'",
-        help="sent with each request; $VAR is taken from the environment, $KEY is the account's own key of --keys",
-    )
-    http.add_argument("--keys", type=Path, metavar="FILE", help="one bearer token a line, each an account")
-    http.add_argument("--accounts", type=int, default=0, metavar="N", help="use the first N keys (default: all)")
-    http.add_argument("--timeout", type=float, default=20.0, metavar="S", help="of one request (default: %(default)s)")
-    http.add_argument("--i-am-authorised", action="store_true", help="needed, with --owner, for any other host")
-    http.add_argument("--owner", default="", metavar="NAME", help="who allows the attack; the report names them")
+    add_http(parser)
     parser.add_argument(
         "--most-rows-per-call", type=int, default=256, metavar="N", help="rows of one request (default: %(default)s)"
     )
@@ -122,44 +106,6 @@ def name_classes(truth: Truth, opened: Any) -> Truth:
     return truth if opened is None else msgspec.structs.replace(truth, classes=opened.classes)
 
 
-def accounts_of(arguments: argparse.Namespace) -> tuple[Account, ...]:
-    """The accounts of --keys, each with the headers; raises ConfigError for what cannot be sent."""
-    from wellhead.redteam.http import Account
-
-    tokens = [""]
-    if arguments.keys is not None:
-        try:
-            tokens = [line.strip() for line in arguments.keys.read_text(encoding="utf-8").splitlines() if line.strip()]
-        except (OSError, UnicodeDecodeError) as e:
-            raise ConfigError(f"expected keys in {arguments.keys}, got: {type(e).__name__}", "one token a line") from e
-    if not tokens or not 0 <= arguments.accounts <= len(tokens):
-        raise ConfigError(
-            f"expected {max(arguments.accounts, 1)} keys in {arguments.keys or '--keys'}, got {len(tokens)}"
-        )
-    tokens = tokens[: arguments.accounts or len(tokens)]
-    own = any("$KEY" in text for text in arguments.header)
-    made = []
-    for number, token in enumerate(tokens, 1):
-        headers = dict(_header(text, token) for text in arguments.header)
-        made.append(Account(f"key-{number}" if token else "anonymous", "" if own else token, headers))
-    return tuple(made)
-
-
-def _header(text: str, token: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not colon or not re.fullmatch(r"[A-Za-z0-9-]+", name.strip()):
-        raise ConfigError("expected --header 'NAME: VALUE', got another form", "such as --header 'X-API-Key: $API_KEY'")
-
-    def known(found: re.Match[str]) -> str:
-        if found[1] == "KEY" and token:
-            return token
-        if found[1] not in os.environ:
-            raise ConfigError(f"expected the environment variable {found[1]} for header {name}, got none", "set it")
-        return os.environ[found[1]]
-
-    return name.strip(), re.sub(r"\$(\w+)", known, value.strip())
-
-
 def open_target(arguments: argparse.Namespace) -> tuple[Oracle, Any]:
     """What is asked, and what is known of it beforehand (`estimators.Opened`, or None over HTTP)."""
     from wellhead.redteam.targets import is_url
@@ -169,7 +115,7 @@ def open_target(arguments: argparse.Namespace) -> tuple[Oracle, Any]:
     if arguments.most_rows_per_call < 1 or not arguments.timeout > 0:
         raise ConfigError("expected --most-rows-per-call of 1 or more and --timeout above 0")
     if is_url(arguments.target):
-        return _http(arguments), None
+        return open_http(arguments), None
     if Path(arguments.target).suffix in (".npz", ".jsonl"):
         from wellhead.redteam.recorded import open_recorded
 
@@ -179,50 +125,6 @@ def open_target(arguments: argparse.Namespace) -> tuple[Oracle, Any]:
 
     opened, name = open_local(arguments.target)
     return InProcess(opened.model, name, rows_per_call=arguments.most_rows_per_call, owner=arguments.owner), opened
-
-
-def _http(arguments: argparse.Namespace) -> Oracle:
-    from urllib.parse import urlsplit
-
-    from wellhead.core.event import ModelSpec
-    from wellhead.plugins import find
-    from wellhead.redteam.http import Http, is_loopback
-
-    host = urlsplit(arguments.target).hostname or ""
-    if not is_loopback(host) and not (arguments.i_am_authorised and arguments.owner):
-        raise ConfigError(
-            f"expected a target on this host, got {host}",
-            "attack another host only with its owner's consent: --i-am-authorised --owner NAME",
-        )
-    protocol, facts = _protocol(arguments)
-    task = facts.get("task") if facts.get("task") in ("classifier", "regressor") else "classifier"
-    classes = facts.get("classes")
-    return Http(
-        arguments.target,
-        find("protocols", protocol)(),
-        ModelSpec(
-            name=arguments.model_name or str(facts.get("name") or next(iter(facts.get("models", ())), "model")),
-            task=str(task),
-            classes=tuple(map(str, classes)) if isinstance(classes, list) else (),
-        ),
-        accounts_of(arguments),
-        path=arguments.path,
-        rows_per_call=arguments.most_rows_per_call,
-        timeout_s=arguments.timeout,
-        authorised=arguments.i_am_authorised,
-        owner=arguments.owner,
-    )
-
-
-def _protocol(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
-    """The API family as named, or as recognised, and what the server told of the model."""
-    from wellhead.cli.init import ask
-
-    found = ask(arguments.target, arguments.model_name, min(arguments.timeout, 5.0))
-    name = arguments.protocol or found.protocol
-    if not name:
-        raise ConfigError(f"expected to recognise the protocol of {arguments.target}", "name it with --protocol")
-    return name, found.facts if found.protocol == name else {}
 
 
 def patience_of(arguments: argparse.Namespace) -> Patience:

@@ -14,7 +14,8 @@ import numpy as np
 from wellhead.core.arrays import Array, Inputs
 from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
-from wellhead.redteam.attack import answered, length, take_inputs
+from wellhead.redteam.account import AccountState, checked
+from wellhead.redteam.attack import answered, take_inputs
 from wellhead.redteam.budget import Budget, Spending, Spent
 from wellhead.redteam.oracle import Line, Oracle, Reply
 from wellhead.redteam.patience import Patience
@@ -26,41 +27,12 @@ _TOO_LARGE = 413
 _THREADS = 64
 
 
-class AccountState(msgspec.Struct):
-    """How one account fares. answered: rows.  blocked: why it is asked no more, empty while it is.
-
-    waited_s: since its last answer.  next_s: by its pace, when it may ask again.
-    """
-
-    answered: int = 0
-    waited_s: float = 0.0
-    blocked: str = ""
-    next_s: float = 0.0
-
-
 class _Job(NamedTuple):
     """One request to come: its account, its inputs and their keys."""
 
     line: Line
     inputs: Inputs
     keys: list[str]
-
-
-def _checked(reply: Reply, rows: int, classes: int | None) -> Reply:
-    """The reply, without its answer where that does not fit the question or earlier answers."""
-    answer = reply.answer
-    if answer is None:
-        return reply
-    width = None if answer.scores is None else answer.scores.shape[1]
-    if length(answer) != rows:
-        problem = f"expected answers to {rows} rows, got {length(answer)}"
-    elif classes is not None and width is not None and width != classes:
-        problem = f"expected scores of {classes} classes as before, got {width}"
-    elif answer.scores is not None and np.isnan(answer.scores).any():
-        problem = "expected scores, got NaN"
-    else:
-        return reply
-    return msgspec.structs.replace(reply, answer=None, detail=problem)
 
 
 def _halves(job: _Job) -> list[_Job]:
@@ -96,6 +68,7 @@ class Asker:
         self._closing = False
         self._classes: int | None = None
         self._times: Counter[str] = Counter()
+        self._missed: set[str] = set()
         self._spending = Spending(budget, transcript.spent, oracle.clock.now_s())
         transcript.opened(oracle.target, oracle.owner, self._now_us())
         many = oracle.concurrent and len(self._lines) > 1
@@ -203,17 +176,21 @@ class Asker:
     def _attempt(self, job: _Job, attempt: int) -> Reply | None:
         """Send once and record it; None where the budget does not allow it."""
         clock, rows = self._oracle.clock, len(job.keys)
+        # Questions that an earlier request had no answer to are asked again, though in a new request.
+        attempt += attempt == 1 and not self._missed.isdisjoint(job.keys)
         if not self._spending.reserve(rows, attempt > 1, clock.now_s()):
             return None
+        start_s, state = clock.now_s(), self.accounts[job.line.account]
         number = self._transcript.sent(job.line.account, attempt, job.keys, self._now_us())
-        timeout_s = max(min(self._oracle.timeout_s, self._spending.seconds_left(clock.now_s())), 1e-3)
-        reply = _checked(job.line.send(job.inputs, timeout_s), rows, self._classes)
+        timeout_s = max(min(self._oracle.timeout_s, self._spending.seconds_left(start_s)), 1e-3)
+        reply = checked(job.line.send(job.inputs, timeout_s), rows, self._classes)
         self._transcript.got(number, reply, self._now_us())
         if reply.answer is None:
             self.last_failure = f"{reply.status} {reply.detail}".strip()
+            self._missed.update(job.keys if reply.charged else ())
+            state.lost(reply, clock.now_s() - start_s, self._patience)
         else:
-            state = self.accounts[job.line.account]
-            state.answered, state.waited_s = state.answered + rows, 0.0
+            state.got(rows)
             self.largest = max(self.largest, rows)
             self._classes = self._classes or (None if reply.answer.scores is None else reply.answer.scores.shape[1])
         if not reply.charged:
@@ -239,6 +216,8 @@ class Asker:
         state, patience = self.accounts[account], self._patience
         if reply.status in _NO_ENTRY:
             state.blocked = f"refused with {reply.status}"
+        if state.blocked:
+            return False
         if reply.status not in _WORTH_RETRYING or (reply.status != 429 and attempt >= patience.attempts):
             return False
         wait_s = patience.wait_s(attempt, reply.retry_after_s, self._rngs[account])

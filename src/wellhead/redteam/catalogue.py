@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
@@ -17,6 +19,13 @@ from wellhead.redteam.tap import Heap, Tapped
 
 ROOMS = ("extract", "membership", "invert")
 NO_SETTINGS: dict[str, int] = {}
+_TOLD = (
+    r"\bcosts?\b.*\b(quer|question)",
+    r"(\babout|\bone|`|\bat most|\btakes) .*\bquer(y|ies)\b",
+    r"\+ \d+ queries\b",
+    r"\basks every\b",
+)
+"""How a sentence on cost reads, the surest first."""
 _EXACT = ("equation", "relu", "paths", "lowd_meek")
 
 
@@ -40,10 +49,13 @@ class Entry(NamedTuple):
 
     @property
     def cost(self) -> str:
-        """The sentence of its docstring that tells what it costs."""
-        text = " ".join((self.kind.__doc__ or "").split())
-        at = max(text.find("Cost"), text.find("cost:"))
-        return text[at:].split(". ")[0].rstrip(".") if at >= 0 else ""
+        """The sentence of its docstring, or of its base's, that says how many queries it takes; empty for none."""
+        texts = (" ".join(inspect.cleandoc(base.__doc__ or "").split()) for base in self.kind.__mro__)
+        sentences = [s for text in texts for s in re.split(r"(?<=[.;]) +", text)]
+        told = (s for pattern in _TOLD for s in sentences if re.search(pattern, s, re.IGNORECASE))
+        found = next(told, "").rstrip(".;")
+        found = found or ("as many queries as it is given" if "may be asked" in " ".join(sentences) else "")
+        return found[:1].upper() + found[1:]
 
 
 class Absent(NamedTuple):
@@ -60,22 +72,36 @@ def room_of(kind: Any) -> str:
 
 
 def zoo(wanted: Sequence[str] = (), rooms: Iterable[str] = ROOMS) -> tuple[list[Entry], list[Absent]]:
-    """The attacks of these names, or all of these rooms; exact ones first. Raises ConfigError for an unknown name."""
+    """The attacks of these names, and all of those of these rooms in which none is named; exact ones first.
+
+    Cloning is what every study does unless something is named: `extract` is then no room of its own.
+    Raises ConfigError for an unknown name.
+    """
+    entries, absent = _loaded(wanted, (), True) if wanted else ([], [])
+    done = {"extract", *(entry.room for entry in entries)} if wanted else set()
+    if others := set(rooms) - done:
+        more, lacking = _loaded(names("attacks"), others, False)
+        entries, absent = entries + more, absent + ([] if wanted else lacking)
+    order = {room: i for i, room in enumerate(ROOMS)}
+    return sorted(entries, key=lambda e: (order[e.room], not e.exact)), absent
+
+
+def _loaded(wanted: Iterable[str], rooms: Iterable[str], named: bool) -> tuple[list[Entry], list[Absent]]:
+    """The attacks of these names that stand in these rooms, or in any where they were named."""
     entries, absent = [], []
-    for name in wanted or names("attacks"):
+    for name in wanted:
         try:
             kind = find("attacks", name)
         except (MissingExtra, ConfigError, AttributeError) as e:
             # A broken plug-in shall not end a study that did not ask for it.
-            if wanted and not isinstance(e, MissingExtra):
+            if named and not isinstance(e, MissingExtra):
                 raise ConfigError(f"expected the attack {name!r}, got: {e}") from e
             absent.append(Absent(name, str(e)))
             continue
         room = room_of(kind)
-        if wanted or room in rooms:
+        if named or room in rooms:
             entries.append(Entry(name, kind, "extract" if room == "wrap" else room))
-    order = {room: i for i, room in enumerate(ROOMS)}
-    return sorted(entries, key=lambda e: (order[e.room], not e.exact)), absent
+    return entries, absent
 
 
 def suited(

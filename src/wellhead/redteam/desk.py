@@ -13,7 +13,8 @@ import numpy as np
 from wellhead.core.arrays import Inputs, Scores
 from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
-from wellhead.redteam.ask import AccountState, Asker
+from wellhead.redteam.account import AccountState
+from wellhead.redteam.ask import Asker
 from wellhead.redteam.attack import Attack
 from wellhead.redteam.budget import Budget, Spent
 from wellhead.redteam.oracle import Clock, Line, Oracle, Reply
@@ -27,7 +28,7 @@ class Desk:
     """An Oracle too: the target as far as it may still be asked.
 
     budget: of the whole study, earlier sessions included.  rows_per_call: learnt on the way.
-    logits: its scores are no distribution, though they are called one.  classes: columns of them, 0 while unknown.
+    scores: what they are, whatever they are called.  classes: columns of them, 0 while unknown.
     blocked: accounts that are asked no more, and why.
     """
 
@@ -37,7 +38,7 @@ class Desk:
     patience: Patience = PATIENT
     seed: int = 0
     rows_per_call: int = 0
-    logits: bool = False
+    scores: Exposure = Exposure.NONE
     classes: int = 0
     blocked: dict[str, str] = field(default_factory=dict)
     target: str = field(init=False)
@@ -68,6 +69,15 @@ class Desk:
     def left(self) -> int:
         """Rows that the budget still allows."""
         return max(int(min(self.budget.rows, 1e12)) - self.transcript.spent.rows, 0)
+
+    @property
+    def warnings(self) -> list[str]:
+        """Which accounts were blocked and why, of a target that had been read before."""
+        changed = "; it was read before, so the target has changed"
+        return [
+            f"account {account} was blocked: {why}{changed if 'unusable' in why else ''}"
+            for account, why in self.blocked.items()
+        ]
 
     def within(self, cap: float) -> Budget:
         """The budget, ending once the whole study has spent `cap` rows."""
@@ -105,11 +115,14 @@ class Desk:
         self.blocked.update({name: state.blocked for name, state in accounts.items() if state.blocked})
 
 
-def as_logits(answer: Answer | None) -> Answer | None:
-    """The answer, its scores called logits."""
-    if answer is None or answer.scores is None or answer.kind is not Exposure.PROBABILITIES:
+_FULL = (Exposure.PROBABILITIES, Exposure.LOGITS)
+
+
+def called(answer: Answer | None, kind: Exposure) -> Answer | None:
+    """The answer, its scores called `kind` where both are full ones."""
+    if answer is None or answer.scores is None or answer.kind not in _FULL or kind not in _FULL:
         return answer
-    return Answer(Exposure.LOGITS, answer.scores, answer.labels, answer.values)
+    return Answer(kind, answer.scores, answer.labels, answer.values)
 
 
 def are_logits(scores: Scores) -> bool:
@@ -131,8 +144,7 @@ class _Checked:
         if width is not None and width != desk.classes:
             problem = f"expected scores of {desk.classes} classes as before, got {width}"
             return msgspec.structs.replace(reply, answer=None, detail=problem)
-        if desk.logits:
-            reply.answer = as_logits(reply.answer)
+        reply.answer = called(reply.answer, desk.scores)
         return reply
 
     def close(self) -> None:

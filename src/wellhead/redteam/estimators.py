@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from wellhead.core.arrays import Array, Inputs
-from wellhead.core.errors import ConfigError
+from wellhead.core.errors import BadAnswer, ConfigError
 from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
 from wellhead.redteam.opened import Opened
@@ -24,11 +24,31 @@ def open_object(held: Any, name: str) -> Opened:
     if hasattr(held, "predict") and not isinstance(held, type):
         return estimator(held)
     if callable(held) and not isinstance(held, type):
-        return Opened(held)
+        return function(held)
     raise ConfigError(
         f"expected a model at {name}, got {type(held).__name__}",
         "name a fitted estimator, a torch module, or a function of (n, ...) inputs that returns (n, k) probabilities",
     )
+
+
+def function(held: Callable[..., Any]) -> Opened:
+    """A callable. Labels in words are indices in the order of its attribute `classes` or `classes_`."""
+    named = getattr(held, "classes_", getattr(held, "classes", None))
+    if not isinstance(named, list | tuple | np.ndarray):
+        return Opened(held)
+    names = tuple(map(str, named))
+
+    def model(inputs: Inputs) -> Any:
+        told = held(inputs)
+        words = np.asarray(told) if isinstance(told, list | tuple | np.ndarray) else None
+        if words is None or words.ndim != 1 or words.dtype.kind not in "UO":
+            return told
+        strange = next((str(w) for w in words if str(w) not in names), None)
+        if strange is not None:
+            raise BadAnswer(f"expected labels among {', '.join(names)}, got {strange[:40]!r}")
+        return np.array([names.index(str(w)) for w in words], np.int64)
+
+    return Opened(model, classes=names)
 
 
 def packages(held: Any) -> set[str]:

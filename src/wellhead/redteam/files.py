@@ -87,22 +87,33 @@ def _txt(file: Path) -> Table:
 
 
 def _csv(file: Path, labelled: bool) -> Table:
-    lines = [line for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    header = lines[0].split(",") if lines and not _is_numbers(lines[0]) else []
+    text = file.read_text(encoding="utf-8-sig").splitlines()
+    lines = [(number, line.split(",")) for number, line in enumerate(text, 1) if line.strip()]
+    header = lines[0][1] if lines and not _is_numbers(lines[0][1]) else []
     rows = lines[1:] if header else lines
     if not rows:
         return Table(np.zeros((0, 0), np.float32))
-    # An empty cell is a missing feature.
-    table = np.genfromtxt(rows, delimiter=",", dtype=np.float64, ndmin=2, filling_values=np.nan)
+    for number, cells in rows:
+        if len(cells) != len(rows[0][1]):
+            raise ValueError(f"{len(cells)} cells in line {number}, where the first row has {len(rows[0][1])}")
+    table = np.array([[_cell(number, at, cell) for at, cell in enumerate(cells, 1)] for number, cells in rows])
     named = bool(header) and header[-1].strip().strip('"').lower() in _LABELS
     if (labelled or named) and table.shape[1] > 1:
         return Table(_single(table[:, :-1]), _labels(table[:, -1]))
     return Table(_single(table))
 
 
-def _is_numbers(line: str) -> bool:
+def _cell(number: int, column: int, cell: str) -> float:
+    """A number; an empty cell is a missing feature."""
     try:
-        [float(cell) for cell in line.split(",") if cell.strip()]
+        return float(cell) if cell.strip() else np.nan
+    except ValueError as e:
+        raise ValueError(f"{cell.strip()[:40]!r}, which is no number, in line {number}, column {column}") from e
+
+
+def _is_numbers(cells: list[str]) -> bool:
+    try:
+        [float(cell) for cell in cells if cell.strip()]
     except ValueError:
         return False
     return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from wellhead.redteam.tap import Heap
 
 _SEEDS = 3
 _VERY_MANY, _FEW_CLASSES, _BOOSTED = 200, 3, 20_000
+TOO_MANY = 1000
+"""Classes above which clones are graded at the end of an attack only, and trained once."""
 _NO_NEED = 0.999
 _EXACT_ERROR = 1e-3
 
@@ -97,7 +100,8 @@ def _grade(extraction: Extraction, judges: Judges, seed: int) -> tuple[tuple[Mar
     graded = list(_tried(inputs, answer, judges, seed))
     best = max([*graded, *([own] if own else [])], key=lambda g: g.fidelity.value)
     retrained = max(graded, key=lambda g: g.fidelity.value)
-    marks = [_at(n, inputs, answer, retrained, judges, seed) for n in budgets(rows.size)[:-1]]
+    sizes = budgets(rows.size)[:-1] if _classes(answer) <= TOO_MANY else []
+    marks = [_at(n, inputs, answer, retrained, judges, seed) for n in sizes]
     shares = [best.fidelity.value] if best is own else _shares(inputs, answer, best, judges, seed)
     return (*marks, _mark(rows.size, best, shares, judges)), best.clone
 
@@ -110,7 +114,8 @@ def _tried(inputs: Inputs, answer: Answer, judges: Judges, seed: int) -> Iterato
     """Every learner on the scores, or what there is; then the best of them on labels alone."""
     learners = _learners(inputs, answer)
     first: list[Graded] = []
-    for told, asked, targets in trainings(inputs, answer):
+    few = 1 if _classes(answer) > TOO_MANY else None
+    for told, asked, targets in itertools.islice(trainings(inputs, answer), few):
         names = [max(first, key=lambda g: g.fidelity.value).learner] if first else list(learners)
         for name in names:
             clone = learners[name](asked, targets, seed)
@@ -170,8 +175,8 @@ def _mark(rows: int, graded: Graded, shares: list[float], judges: Judges) -> Mar
     return Mark(
         rows=rows,
         fidelity=found.value,
-        low=found.low,
-        high=found.high,
+        low=round(found.low, 12),
+        high=round(found.high, 12),
         spread=float(np.std(shares, ddof=1)) if len(shares) > 1 else 0.0,
         elsewhere=elsewhere,
         distance=_distance(graded.clone, judges),

@@ -14,7 +14,7 @@ from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
 from wellhead.redteam.attack import answered, length, take_inputs
 from wellhead.redteam.desk import Desk
-from wellhead.redteam.grade import Judges, judges_of
+from wellhead.redteam.grade import TOO_MANY, Judges, judges_of
 from wellhead.redteam.known import Known
 from wellhead.redteam.outcome import Probed
 from wellhead.redteam.plan import Plan
@@ -23,6 +23,8 @@ from wellhead.redteam.probe import TIMES_ASKED, probe
 SENTINELS = 2
 """Rows asked again after every attack."""
 _MOST_JUDGES, _SURE_JUDGES, _FEWEST_JUDGES = 1000, 300, 20
+_TWICE = 100
+_NOTHING = "every answer was the same class: nothing to steal was seen"
 _EXPOSURES = {
     "label": Exposure.LABEL,
     "top_k": Exposure.TOP_K,
@@ -117,7 +119,7 @@ def prepare(desk: Desk, kept: Kept, plan: Plan, save: Callable[[], None]) -> Gro
         samples = take_inputs(kept.held, np.arange(min(len(kept.held), 4 if desk.budget.rows >= 100 else 1)))
         plan.probed = probe(desk, samples, kept.known.low, kept.known.high)
         save()
-    desk.logits = plan.probed.exposure == "logits"
+    desk.scores = _EXPOSURES.get(plan.probed.exposure, Exposure.NONE)
     desk.classes = plan.probed.classes if _EXPOSURES.get(plan.probed.exposure, Exposure.NONE).has_scores else 0
     with desk.asker(desk.transcript.spent.rows + len(kept.held) + len(kept.spread)) as asker:
         truth = asker.ask(kept.held)
@@ -125,7 +127,11 @@ def prepare(desk: Desk, kept: Kept, plan: Plan, save: Callable[[], None]) -> Gro
         desk.rows_per_call, largest, failure = asker.rows_per_call, asker.largest, asker.last_failure
     judges = judges_of(kept.held, truth, kept.spread, spread)
     if not length(judges.truth):
-        raise ConfigError(f"expected the target to answer its judges, got: {failure or 'the budget is too small'}")
+        raise ConfigError(
+            f"expected the target to answer its judges, got: {failure or 'the budget is too small'}; "
+            f"{desk.spent.rows} rows were spent until then",
+            "the transcript keeps what was answered: repeat the same command once the target answers again",
+        )
     probed = msgspec.structs.replace(
         plan.probed, classes=_classes(judges), most_rows=max(plan.probed.most_rows, largest)
     )
@@ -133,7 +139,11 @@ def prepare(desk: Desk, kept: Kept, plan: Plan, save: Callable[[], None]) -> Gro
     accuracy = -1.0
     if kept.labels is not None and judges.truth.top1 is not None:
         accuracy = float((kept.labels[answered(truth)] == judges.truth.top1).mean())
-    return Ground(known, probed, judges, accuracy, [*kept.warnings, *_warnings(known, probed)])
+    same = _same_class(judges)
+    warnings = [*kept.warnings, *_noise(desk, kept.held, truth, probed), *([_NOTHING] if same else [])]
+    if probed.classes > TOO_MANY:
+        warnings.append(f"with {probed.classes} classes one clone is trained for each attack, after its last answer")
+    return Ground(known, probed if not same else msgspec.structs.replace(probed, classes=1), judges, accuracy, warnings)
 
 
 def told(known: Known, probed: Probed) -> Known:
@@ -158,13 +168,32 @@ def _classes(judges: Judges) -> int:
     return int(max(x.max() for x in labels)) + 1 if labels else 0
 
 
-def _warnings(known: Known, probed: Probed) -> list[str]:
-    found = []
-    if not probed.deterministic:
-        found.append("the target answers the same question differently: average several answers with --average")
-    if known.task == "classifier" and probed.classes == 1:
-        found.append("the target knows one class only: there is nothing to clone")
-    return found
+def _same_class(judges: Judges) -> bool:
+    """True where no judge was told anything but one class, and that with equal scores."""
+    told = [a for a in (judges.truth, judges.spread_truth) if a is not None]
+    if any(a.top1 is None for a in told):
+        return False
+    columns = [a.top1[:, None] if a.scores is None else a.scores for a in told]  # type: ignore[index]
+    heard = np.concatenate([c[answered(a)] for c, a in zip(columns, told, strict=True)])
+    return bool((heard == heard[:1]).all())
+
+
+def _noise(desk: Desk, held: Inputs, truth: Answer, probed: Probed) -> list[str]:
+    """A warning where answers vary, with how much, as a few judges that are asked again tell."""
+    if probed.deterministic:
+        return []
+    few = int(min(len(held), _TWICE, desk.budget.rows // 50))
+    seen = ""
+    if few and truth.top1 is not None and desk.lines:
+        again = desk.ask_again(held[:few], TIMES_ASKED).top1
+        both = None if again is None else (again >= 0) & (truth.top1[:few] >= 0)
+        if again is not None and both is not None and both.any():
+            share = float((again == truth.top1[:few])[both].mean())
+            seen = f" ({100 * share:.0f} % of {int(both.sum())} judges got the same class twice)"
+    return [
+        f"the target answers the same question differently{seen}: its own noise bounds the fidelity that can be seen; "
+        "average several answers with --average"
+    ]
 
 
 def _alike(told: Answer, before: Answer, rows: Array, gap: float) -> bool:

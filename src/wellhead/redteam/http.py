@@ -58,7 +58,8 @@ class Http:
     url: scheme, host, port and any path prefix.  path: instead of the protocol's own.
     asked: the most that each query asks for.  rows_per_call: rows of one request.
     authorised, owner: an attack on a host other than this one needs both; the owner is recorded.
-    Raises ConfigError for a URL that is not http(s), for a remote host without authorisation, and without accounts.
+    Raises ConfigError for a URL that is not http(s) or may hold secrets, for a remote host without authorisation, and
+    without accounts.
     Redirects are not followed: they may lead to a host that nobody authorised.
     """
 
@@ -78,10 +79,8 @@ class Http:
     concurrent: bool = True
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigError(f"expected an http or https URL, got {self.url!r}")
-        if not is_loopback(parts.hostname) and not (self.authorised and self.owner):
+        parts = check_url(self.url)
+        if not is_loopback(parts.hostname or "") and not (self.authorised and self.owner):
             raise ConfigError(
                 f"expected a target on this host, got {parts.hostname}",
                 "attack another host only with its owner's consent: set authorised and name the owner",
@@ -92,6 +91,23 @@ class Http:
             account.check()
         self.target = self.target or f"{self.url.rstrip('/')}#{self.spec.name}"
         self.lines: tuple[Line, ...] = tuple(_Wire(self, account, parts) for account in self.accounts)
+
+
+def check_url(url: str) -> SplitResult:
+    """The parts of a URL; raises ConfigError, which repeats no secret, for one that is not http(s) or may hold any."""
+    parts = urlsplit(url)
+    if parts.username is not None or parts.password is not None or "?" in url or "#" in url:
+        raise ConfigError(
+            "expected a URL without user, password, query and fragment: it is printed and recorded",
+            "send secrets with --header 'NAME: $VAR', which takes them from the environment",
+        )
+    try:
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigError(f"expected an http or https URL, got {url!r}")
+    return parts
 
 
 def is_loopback(host: str) -> bool:
@@ -209,6 +225,8 @@ class _Wire:
         if response.status != 200:
             reply.retry_after_s = retry_after(response.getheader("Retry-After"), response.getheader("Date"))
             reply.detail = self._without_secrets(body[:200].decode("utf-8", "replace"))
+            if response.status == 404:
+                reply.detail += f" (for model {oracle.spec.name[:60]!r}: see --model-name and --path)"
         elif len(body) > oracle.max_answer_bytes:
             reply.detail = f"expected an answer of at most {oracle.max_answer_bytes} bytes"
         else:

@@ -11,7 +11,7 @@ from wellhead.core.arrays import Array, Inputs
 from wellhead.core.errors import ConfigError
 from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
-from wellhead.redteam.opened import Opened
+from wellhead.redteam.opened import Opened, brief
 
 _TYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(float16)": np.float16}
 
@@ -24,7 +24,7 @@ def load(file: Path, runtime: Any) -> Opened:
     try:
         session = runtime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     except Exception as e:  # the runtime's own errors
-        raise ConfigError(f"expected an ONNX model in {file}, got: {str(e).strip()[:120]}") from e
+        raise ConfigError(f"expected an ONNX model in {file}, got: {brief(e)}") from e
     entries = session.get_inputs()
     if len(entries) != 1 or entries[0].type not in _TYPES:
         kinds = ", ".join(e.type for e in entries)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from typing import NamedTuple
 
 from wellhead.core.arrays import Inputs
@@ -13,6 +15,12 @@ from wellhead.redteam.oracle import Model
 def unasked(inputs: Inputs) -> Answer:
     """The model of a target that is reached in another way."""
     raise ConfigError(f"expected to ask an oracle about {len(inputs)} inputs, got a target without a model of its own")
+
+
+def brief(error: Exception) -> str:
+    """The first sentence of what another package says went wrong, cut between words where it is long."""
+    first = re.split(r"\n|(?<=\.) (?=[A-Z])", str(error).strip())[0]
+    return textwrap.shorten(first, 160, placeholder=" ...") or type(error).__name__
 
 
 class Opened(NamedTuple):

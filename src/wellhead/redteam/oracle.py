@@ -6,12 +6,13 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
 
 from wellhead.core.arrays import Array, Inputs
+from wellhead.core.errors import BadAnswer
 from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
 
@@ -118,15 +119,31 @@ Model = Callable[[Inputs], "Answer | Array"]
 
 
 def as_answer(told: Answer | Array) -> Answer:
-    """An Answer from what a model callable returned."""
+    """An Answer from what a model callable returned; raises BadAnswer for anything else."""
     if isinstance(told, Answer):
         return told
-    array = np.asarray(told)
+    array = _numbers(told)
     if array.ndim == 2:
         return Answer(Exposure.PROBABILITIES, scores=array.astype(np.float64))
     if np.issubdtype(array.dtype, np.integer):
         return Answer(Exposure.LABEL, labels=array.astype(np.int64))
     return Answer(Exposure.VALUE, values=array.astype(np.float64))
+
+
+def _numbers(told: Any) -> Array:
+    try:
+        array = np.asarray(told)
+    except ValueError:  # rows of different lengths
+        array = np.asarray(None)
+    if array.ndim in (1, 2) and array.dtype.kind in "biuf":
+        return array
+    if array.ndim == 1 and array.dtype.kind in "UO" and array.size and isinstance(array[0], str):
+        raise BadAnswer(
+            f"expected class indices, got labels such as {str(array[0])[:40]!r}",
+            "name the classes in score order in an attribute of the callable, such as model.classes = ('cat', 'dog')",
+        )
+    came = f"shape {array.shape} of {array.dtype}" if isinstance(told, np.ndarray) else type(told).__name__
+    raise BadAnswer(f"expected (n, k) probabilities, (n,) labels, (n,) values or an Answer from the model, got {came}")
 
 
 class CallLine:
@@ -165,4 +182,10 @@ class InProcess:
     @property
     def lines(self) -> tuple[Line, ...]:
         """One line, account `local`."""
-        return (CallLine("local", lambda inputs: Reply(200, as_answer(self.model(inputs))), self.clock),)
+        return (CallLine("local", self._ask, self.clock),)
+
+    def _ask(self, inputs: Inputs) -> Reply:
+        try:
+            return Reply(200, as_answer(self.model(inputs)))
+        except BadAnswer as e:  # asking again would bring the same
+            return Reply(200, detail=str(e))

@@ -60,6 +60,9 @@ class Leak(msgspec.Struct, frozen=True, kw_only=True):
     ties1, ties01: the same true positive rates with ties broken at random, and in the attacker's favour.
     advantage: largest true minus false positive rate.  epsilon: lower bound of the differential privacy loss.
     curve: (false, true) positive rates for the plot.
+    p_value: of members scoring like everybody else, the smaller of two tests (area, top 1 %) doubled; -1 if unknown.
+    attacks: membership attacks of the study, each of which had a chance of finding something.
+    drift: area that the inputs and labels alone come to, 0.5 where they tell nothing.
     """
 
     members: int
@@ -78,6 +81,9 @@ class Leak(msgspec.Struct, frozen=True, kw_only=True):
     false01: tuple[float, float] = (0.0, 1.0)
     ties1: tuple[float, float] = (0.0, 1.0)
     ties01: tuple[float, float] = (0.0, 1.0)
+    p_value: float = -1.0
+    attacks: int = 1
+    drift: float = 0.5
 
 
 class Likeness(msgspec.Struct, frozen=True, kw_only=True):

@@ -48,6 +48,11 @@ def digest(known: Known, *others: Any) -> str:
     return hashed.hexdigest()
 
 
+def seed_of(seed: int, name: str) -> int:
+    """A seed of its own for each attack, whichever others are run."""
+    return int.from_bytes(hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=4).digest(), "big")
+
+
 def load(file: Path, arguments: str, seed: int) -> Plan:
     """The plan in a file, a new one where there is none.
 

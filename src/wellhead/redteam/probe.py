@@ -123,10 +123,13 @@ def _probed(
 ) -> Probed:
     first = together[0]
     scores = _numbers(first)
-    logits = first.scores is not None and (first.kind is Exposure.LOGITS or are_logits(first.scores))
-    kind = Exposure.LOGITS if logits else first.kind
     known = scores[np.isfinite(scores).all(axis=1)]
-    precise = precision_of(known) if kind > Exposure.LABEL and known.size else None
+    precise = precision_of(known) if first.kind > Exposure.LABEL and known.size else None
+    sums = first.scores is None or _sums_to_one(known, precise.decimals if precise else -1)
+    kind = first.kind
+    if first.scores is not None and kind in (Exposure.PROBABILITIES, Exposure.LOGITS):
+        logits = are_logits(first.scores) or (kind is Exposure.LOGITS and not sums)
+        kind = Exposure.LOGITS if logits else Exposure.PROBABILITIES
     both = scored(first) & scored(alone) if first.scores is not None else np.zeros(0, bool)
     gap = float(np.abs(first.scores[both] - alone.scores[both]).max()) if both.any() else 0.0  # type: ignore[index]
     return Probed(
@@ -134,7 +137,7 @@ def _probed(
         classes=_classes([*together, *(a for _, a in odd)]),
         decimals=precise.decimals if precise else -1,
         single=bool(precise and precise.single),
-        sums_to_one=first.scores is None or bool(np.allclose(known.sum(axis=1), 1.0, atol=1e-3)),
+        sums_to_one=sums,
         deterministic=all(np.array_equal(scores, _numbers(a), equal_nan=True) for a in together[1:]),
         batch_alone_gap=gap,
         missing=missing,
@@ -144,6 +147,12 @@ def _probed(
         errors=tuple(errors),
         odd=tuple(_said(what, answer) for what, answer in odd),
     )
+
+
+def _sums_to_one(scores: Array, decimals: int) -> bool:
+    """True for rows that are distributions, each score rounded to so many decimals."""
+    slack = max(1e-3, scores.shape[1] * 0.5 * 10.0**-decimals) if decimals > 0 else 1e-3
+    return bool((np.abs(scores.sum(axis=1) - 1.0) <= slack + 1e-9).all())
 
 
 def _numbers(answer: Answer) -> Array:

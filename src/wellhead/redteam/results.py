@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import platform
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -18,6 +21,8 @@ from wellhead.redteam.run import Round
 
 TOGETHER = "all answers together"
 """The outcome that holds the best clone of everything that was answered."""
+_FEWEST_TOLD = 20
+_PARTS = ("numpy", "scipy", "scikit-learn", "msgspec", "wellhead")
 
 
 class Truth(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -42,9 +47,12 @@ def idle(name: str, state: str, reason: str, entry: Entry | None = None) -> Outc
 
 def outcome_of(entry: Entry, last: Round, ground: Ground, truth: Truth, seed: int) -> Outcome:
     """The outcome of an attack that ended, less what it cost."""
-    found = brought(last.result, ground, truth, seed)
+    found, state, reason = brought(last.result, ground, truth, seed), last.state, last.reason
+    if isinstance(last.result, Membership) and not found:
+        few = _too_few(last.result, truth.members)
+        state, reason = ("unsupported", few) if few and state in ("ok", "exhausted") else (state, reason or few)
     return msgspec.structs.replace(
-        idle(entry.name, last.state, last.reason, entry),
+        idle(entry.name, state, reason, entry),
         detail="" if last.result is None else last.result.detail,
         digest=last.digest,
         **found,
@@ -90,23 +98,57 @@ def brought(result: Result | None, ground: Ground, truth: Truth, seed: int) -> d
 def _leak(result: Membership, members: Array, seed: int) -> dict[str, Any]:
     from wellhead.redteam.membership.leak import leak
 
-    told = ~np.isnan(result.scores)
-    if not members[told].any() or members[told].all():
+    if _too_few(result, members):
         return {}
     return {"leak": leak(result.scores, members, seed)}
 
 
-def drifted(candidates: Inputs, members: Array, seed: int) -> str:
-    """A warning where members and non-members differ by their inputs alone; empty where they do not."""
-    from wellhead.redteam.membership.leak import DRIFTED, drift
+def _too_few(result: Membership, members: Array) -> str:
+    """Why no rate is told, empty where there were enough: a sample of the candidates must be a fair one."""
+    told = ~np.isnan(result.scores)
+    inside, outside = int(members[told].sum()), int((~members[told]).sum())
+    if min(inside, outside) >= (1 if told.all() else _FEWEST_TOLD):
+        return ""
+    return f"only {inside} members and {outside} non-members were scored, too few to tell a rate"
 
-    inside, outside = (take_inputs(candidates, np.flatnonzero(kind)) for kind in (members, ~members))
-    if min(len(inside), len(outside)) < 5:
-        return ""
-    area = drift(inside, outside, seed)
-    if area < DRIFTED:
-        return ""
-    return (
-        f"members and non-members can be told apart without the model (AUC {area:.2f}): "
+
+def drifted(candidates: Inputs, members: Array, seed: int, labels: Array | None = None) -> tuple[float, str]:
+    """Area that claims have to beat, and a warning, where members differ before the model is asked; 0.5 and empty
+    where they do not. labels: (n,) classes of the candidates, if known.
+    """
+    from wellhead.redteam.membership.drift import drift
+
+    inside, outside = (np.flatnonzero(kind) for kind in (members, ~members))
+    if min(inside.size, outside.size) < 5:
+        return 0.5, ""
+    known = None if labels is None else (labels[inside], labels[outside])
+    found = drift(take_inputs(candidates, inside), take_inputs(candidates, outside), seed, known)
+    if not found.real:
+        return 0.5, ""
+    return found.area, (
+        f"members and non-members can be told apart without the model (AUC {found.area:.2f}): "
         "what the attacks find is about drift, not leakage"
     )
+
+
+def corrected(outcomes: Sequence[Outcome], drift: float) -> tuple[Outcome, ...]:
+    """The outcomes of one study, each leak knowing how many there are and what the data alone gave away."""
+    many = sum(o.leak is not None for o in outcomes)
+    return tuple(_among(o, many, drift) for o in outcomes)
+
+
+def _among(outcome: Outcome, many: int, drift: float) -> Outcome:
+    leak = outcome.leak and msgspec.structs.replace(outcome.leak, attacks=many, drift=drift)
+    guarded = outcome.guarded and _among(outcome.guarded, many, drift)
+    return msgspec.structs.replace(outcome, leak=leak, guarded=guarded)
+
+
+def versions() -> dict[str, str]:
+    """Of what the figures depend on."""
+    found = {"python": platform.python_version()}
+    for name in _PARTS:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

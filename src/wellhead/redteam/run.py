@@ -9,7 +9,8 @@ import numpy as np
 
 from wellhead.core.errors import Unsuited
 from wellhead.core.event import Answer
-from wellhead.redteam.ask import AccountState, Asker
+from wellhead.redteam.account import AccountState
+from wellhead.redteam.ask import Asker
 from wellhead.redteam.attack import Attack, Conversation, Result, answered
 from wellhead.redteam.budget import UNLIMITED, Budget, Spent
 from wellhead.redteam.oracle import Oracle

@@ -13,9 +13,10 @@ from typing import Any
 
 from wellhead.core.errors import ConfigError, MissingExtra
 from wellhead.redteam.estimators import open_object, packages
-from wellhead.redteam.opened import Opened
+from wellhead.redteam.opened import Opened, brief
 
 _OBJECT = re.compile(r"([\w./\\-]+?(?:\.py)?):([A-Za-z_][\w.]*)")
+_KINDS = (".onnx", ".skops", ".json", ".ubj", ".txt", ".pt", ".pt2")
 _PICKLES = (".pkl", ".pickle", ".joblib", ".sav", ".dill", ".pth")
 
 
@@ -29,6 +30,8 @@ def open_local(text: str) -> tuple[Opened, str]:
 
     Raises ConfigError for what cannot be read, MissingExtra where a package lacks.
     """
+    if "://" in text:
+        raise ConfigError("expected an http or https URL, got another scheme", "such as http://127.0.0.1:8000")
     file = Path(text)
     if file.suffix.lower() in _PICKLES:
         raise ConfigError(
@@ -39,6 +42,8 @@ def open_local(text: str) -> tuple[Opened, str]:
     if found and not file.exists():
         held, source = _object(found[1], found[2])
         return open_held(held, text), f"{text}#{_digest(source)}" if source else text
+    if not file.is_file() and file.suffix.lower() in _KINDS:
+        raise ConfigError(f"expected a model file at {file}, got no such file", "check its path")
     if not file.is_file():
         raise ConfigError(
             f"expected a URL, a model file or module:object, got {text!r}",
@@ -94,15 +99,8 @@ def _from_file(file: Path) -> Any:
 
 def _reader(file: Path) -> Callable[[Path], Opened]:
     """What reads files of this kind."""
-    readers: dict[str, Callable[[Path], Opened]] = {
-        ".onnx": _onnx,
-        ".skops": _skops,
-        ".json": _xgboost,
-        ".ubj": _xgboost,
-        ".txt": _lightgbm,
-        ".pt": _torch,
-        ".pt2": _torch,
-    }
+    kinds = (_onnx, _skops, _xgboost, _xgboost, _lightgbm, _torch, _torch)
+    readers: dict[str, Callable[[Path], Opened]] = dict(zip(_KINDS, kinds, strict=True))
     reader = readers.get(file.suffix.lower())
     if reader is None:
         raise ConfigError(f"expected a model in {', '.join(readers)}, .npz or .jsonl, got {file.name}")
@@ -142,7 +140,7 @@ def _skops(file: Path) -> Opened:
     except ConfigError:
         raise
     except Exception as e:  # a damaged archive fails in many ways
-        raise ConfigError(f"expected a skops file at {file}, got: {type(e).__name__}: {str(e)[:120]}") from e
+        raise ConfigError(f"expected a skops file at {file}, got: {type(e).__name__}: {brief(e)}") from e
     return open_object(held, str(file))
 
 
@@ -152,7 +150,7 @@ def _xgboost(file: Path) -> Opened:
     try:
         held.load_model(str(file))
     except Exception as e:  # XGBoost raises its own errors, and JSON's
-        raise ConfigError(f"expected an XGBoost model in {file}, got: {_first_line(e)}") from e
+        raise ConfigError(f"expected an XGBoost model in {file}, got: {brief(e)}") from e
     return open_object(held, str(file))
 
 
@@ -165,8 +163,4 @@ def _lightgbm(file: Path) -> Opened:
     try:
         return open_object(lightgbm.Booster(model_file=str(file)), str(file))
     except Exception as e:  # LightGBM raises its own errors
-        raise ConfigError(f"expected a LightGBM model in {file}, got: {_first_line(e)}") from e
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
+        raise ConfigError(f"expected a LightGBM model in {file}, got: {brief(e)}") from e

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
-import platform
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -24,21 +21,32 @@ from wellhead.redteam.known import Known
 from wellhead.redteam.oracle import Oracle
 from wellhead.redteam.outcome import Outcome, Prices, Study
 from wellhead.redteam.patience import PATIENT, Patience
-from wellhead.redteam.plan import Plan, Start, digest, load, save
+from wellhead.redteam.plan import Plan, Start, digest, load, save, seed_of
 from wellhead.redteam.policy import Policy, through
-from wellhead.redteam.results import TOGETHER, Truth, brought, charged, drifted, idle, in_queries, outcome_of
+from wellhead.redteam.results import (
+    TOGETHER,
+    Truth,
+    brought,
+    charged,
+    corrected,
+    drifted,
+    idle,
+    in_queries,
+    outcome_of,
+    versions,
+)
 from wellhead.redteam.tap import Heap
 from wellhead.redteam.transcript import Transcript
 
 _EXACT_SHARE = 0.9
 """Of what is left: an exact attack that does not fit stops early, and one that fits makes all others needless."""
-_PARTS = ("numpy", "scipy", "scikit-learn", "msgspec", "wellhead")
 
 
 class Wish(msgspec.Struct, kw_only=True):
     """What a study shall do.
 
-    attacks: by name; empty for all of these `rooms` that fit.  harness: worn by each extraction attack.
+    attacks: by name; of `rooms` in which none is named (see `catalogue.zoo`) all that fit.
+    harness: worn by each extraction attack.
     judges: held-out inputs, else a share of the pool is kept out; their true answers cost queries.
     judge_labels: their true classes, for the target's accuracy.  most_judges: rows, at most.
     settings: of attacks that have such a field, such as `shadows`.
@@ -94,10 +102,9 @@ def study(oracle: Oracle, known: Known, wish: Wish) -> Iterator[Progress]:
         folder.mkdir(parents=True, exist_ok=True)
     transcript = Transcript(None if folder is None else folder / "transcript.jsonl")
     try:
-        names = [entry.name for entry in entries]
-        arguments = digest(
-            known, oracle.target, names, wish.budget, wish.harness, wish.judges, wish.settings, bool(wish.policy)
-        )
+        # As wished, not as installed: another plug-in does not change what was asked before.
+        asked = (wish.attacks, wish.rooms, wish.budget, wish.harness, wish.judges, wish.settings, bool(wish.policy))
+        arguments = digest(known, oracle.target, *asked)
         file = None if folder is None else folder / "plan.json"
         plan = Plan(arguments=arguments, seed=wish.seed) if file is None else load(file, arguments, wish.seed)
         desk = Desk(oracle, wish.budget, transcript, wish.patience, wish.seed)
@@ -113,6 +120,8 @@ class _Study:
         self.desk, self.wish, self.plan, self.file = desk, wish, plan, file
         self.together = Heap()
         self.outcomes: list[Outcome] = []
+        self.drift = 0.5
+        self.rooms: set[str] = set()
         self.ground: Ground
 
     def go(self, known: Known, entries: list[Entry], absent: list[Absent]) -> Iterator[Progress]:
@@ -124,8 +133,11 @@ class _Study:
             few = f"the pool holds {len(kept.known.pool)} inputs, fewer than the budget of {wish.budget.rows:.0f} rows"
             self.ground.warnings.append(few)
         if "membership" in wish.rooms and len(known.candidates):
-            self.ground.warnings += filter(None, [drifted(known.candidates, wish.truth.members, wish.seed)])
+            told = drifted(known.candidates, wish.truth.members, wish.seed, known.candidate_labels)
+            self.drift = told[0]
+            self.ground.warnings += filter(None, told[1:])
         fitting = self._fitting(entries)
+        self.rooms = {entry.room for entry in fitting}
         for number, entry in enumerate(fitting, 1):
             yield from self._attack(entry, number, len(fitting))
         self.outcomes += [idle(a.name, "unsupported", a.reason) for a in absent]
@@ -145,7 +157,8 @@ class _Study:
                 self.outcomes.append(idle(entry.name, "unsupported", attack, entry))
             else:
                 fitting.append(entry)
-        return fitting
+        begun = {start.attack: number for number, start in enumerate(self.plan.starts)}
+        return sorted(fitting, key=lambda entry: begun.get(entry.name, len(begun)))
 
     def _suited(self, entry: Entry, known: Known, heaps: Sequence[Heap]) -> Attack | str:
         harness = self.wish.harness if entry.room == "extract" else BARE
@@ -156,12 +169,9 @@ class _Study:
         known = msgspec.structs.replace(self.ground.known, rows=rows)
         heap = Heap()
         attack = self._suited(entry, known, (self.together, heap) if entry.room == "extract" else ())
-        if isinstance(attack, str):
-            self.outcomes.append(idle(entry.name, "unsupported", attack, entry))
-        elif not self.desk.lines:
-            self.outcomes.append(idle(entry.name, "blocked", "every account is blocked", entry))
-        elif rows <= 0:
-            self.outcomes.append(idle(entry.name, "not run", "the budget was used up before", entry))
+        hindered = self._hindered(attack, rows)
+        if isinstance(attack, str) or hindered[0]:
+            self.outcomes.append(idle(entry.name, *hindered, entry))
         else:
             self._begin(entry, rows)
             yield from self._converse(entry, attack, heap, (number, many, rows, cap))
@@ -169,6 +179,18 @@ class _Study:
         ended = self._progress(entry.name, number, many)
         ended.outcome = self.outcomes[-1]
         yield ended
+
+    def _hindered(self, attack: Attack | str, rows: int) -> tuple[str, str]:
+        """State and reason where an attack that fits the target cannot start, else empty ones."""
+        left = self.desk.left
+        if not self.desk.lines:
+            return "blocked", "every account is blocked"
+        if not left and (rows <= 0 or isinstance(attack, str)):
+            return "not run", "the budget was used up before"
+        if rows <= 0 or isinstance(attack, str):
+            need = f"{attack}, but " if isinstance(attack, str) else ""
+            return "not run", f"{need}its share of the budget was {max(rows, 0)} of the {left} rows that were left"
+        return "", ""
 
     def _converse(
         self, entry: Entry, attack: Attack, heap: Heap, place: tuple[int, int, int, int]
@@ -178,7 +200,7 @@ class _Study:
         before, last, asked = self.desk.spent, None, 0
         quick = Quick(self.ground.judges)
         try:
-            for last in self.desk.run(attack, cap, _seed(self.wish.seed, entry.name)):
+            for last in self.desk.run(attack, cap, seed_of(self.wish.seed, entry.name)):
                 asked += last.asked if last.state == "asking" else 0
                 now = self._progress(entry.name, number, many)
                 now.rows, now.cap, now.fidelity = asked, rows, quick.look(heap)
@@ -199,7 +221,7 @@ class _Study:
         if policy is None or not unguarded.marks or isinstance(attack, str):
             return
         try:
-            last = through(policy, self.desk, attack, rows, _seed(self.wish.seed, entry.name))
+            last = through(policy, self.desk, attack, rows, seed_of(self.wish.seed, entry.name))
             guarded = outcome_of(entry, last, self.ground, self.wish.truth, self.wish.seed)
             guarded = msgspec.structs.replace(guarded, rows=last.spent.rows, calls=last.spent.calls)
         except WellheadError as e:
@@ -211,7 +233,7 @@ class _Study:
         begun = self.plan.start(entry.name)
         if begun is None:
             # Every membership attack asks the same candidates, and only the first one pays for them.
-            candidates = len(self.ground.known.candidates) if "membership" in self.wish.rooms else 0
+            candidates = len(self.ground.known.candidates) if "membership" in self.rooms else 0
             held = candidates if entry.room == "extract" else 0
             free = max(self.desk.left - SENTINELS * left - held, 0)
             rows = int(free * _EXACT_SHARE) if entry.exact and left > 1 else free // left
@@ -252,7 +274,6 @@ class _Study:
     def _study(self) -> Study:
         desk, ground, spent = self.desk, self.ground, self.desk.spent
         top1 = ground.judges.truth.top1
-        blocked = [f"account {account} was blocked: {why}" for account, why in desk.blocked.items()]
         return Study(
             target=desk.target,
             owner=desk.owner,
@@ -270,25 +291,9 @@ class _Study:
             spent_seconds=spent.seconds,
             probed=ground.probed,
             prices=self._prices(),
-            outcomes=tuple(self.outcomes),
+            outcomes=corrected(self.outcomes, self.drift),
             policy=self.wish.policy.name if self.wish.policy else "",
-            warnings=(*ground.warnings, *blocked),
-            versions=_versions(),
+            warnings=(*desk.warnings, *ground.warnings),
+            versions=versions(),
             digest=desk.transcript.digest,
         )
-
-
-def _seed(seed: int, name: str) -> int:
-    """A seed of its own for each attack, whichever others are run."""
-    return int.from_bytes(hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=4).digest(), "big")
-
-
-def _versions() -> dict[str, str]:
-    """Of what the figures depend on."""
-    found = {"python": platform.python_version()}
-    for name in _PARTS:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found

@@ -106,6 +106,32 @@ def test_what_is_not_log_linear_is_told_early(model, most):
     assert last.result.clone is None and "not log-linear" in last.result.detail and last.spent.rows <= most
 
 
+def test_a_small_budget_is_not_eaten_where_the_model_does_not_fit():
+    rng = np.random.default_rng(0)
+    leaves = rng.dirichlet(np.ones(4), 4096)
+
+    def forest(inputs):
+        return leaves[(np.asarray(inputs)[:, :12] > 0) @ 2 ** np.arange(12)]
+
+    def trunk(inputs):
+        return leaves[(np.asarray(inputs)[:, 0] > 0).astype(int)]
+
+    for model, said in ((forest, "would take 134 queries"), (trunk, "different inputs have equal answers")):
+        last = finish(run(attack(64, rows=300), InProcess(model)))
+        assert last.spent.rows == 5 and last.result.clone is None and said in last.result.detail
+
+
+def test_rounded_answers_that_do_not_fit_leave_three_quarters():
+    leaves = np.round(np.random.default_rng(0).dirichlet(np.ones(4), 4096), 2)
+    last = finish(
+        run(
+            attack(30, rows=300),
+            InProcess(lambda x: leaves[(np.asarray(x)[:, :12] > 0) @ 2 ** np.arange(12)]),
+        )
+    )
+    assert last.spent.rows <= 5 + 75 and last.result.clone is None
+
+
 def test_it_keeps_to_the_box_of_images():
     low, high = np.array([0, 0, 5, -1.0]), np.array([1, 0, 9, 1.0])
     result = finish(run(Equation(low=low, high=high, shape=(2, 2)), InProcess(regression(3)))).result

@@ -90,7 +90,8 @@ def test_it_keeps_to_the_box_and_leaves_a_constant_feature_alone():
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (lambda p, x: p.astype(np.float32), "float32"),
+        (lambda p, x: p.astype(np.float32), "answers are float32"),
+        (lambda p, x: np.ones((len(x), 1)), "one class only"),
         (lambda p, x: p.round(4), "rounded to 4 decimals"),
         (lambda p, x: p.round(9), "rounded to 9 decimals"),
         (lambda p, x: np.abs(np.sin(7 * x[:, :5])) + 0.1, "not piecewise linear"),
@@ -110,6 +111,51 @@ def test_what_is_not_such_a_network_is_told_in_one_small_batch(spoil, reason):
     except Unsuited as e:
         assert reason in str(e)
     assert sum(asked) < 100
+
+
+def contrast(inputs):
+    """Linear but for a neuron that wakes only where neighbouring features move together."""
+    x = np.asarray(inputs, np.float64)
+    logits = x @ np.random.default_rng(0).normal(size=(40, 3))
+    logits[:, 0] += 9 * np.maximum(x[:, :20].mean(axis=1) - x[:, 20:].mean(axis=1) - 1.1, 0)
+    return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+
+
+def test_a_neuron_that_sleeps_on_random_inputs_is_found():
+    last = finish(run(attack(40), InProcess(contrast)))
+    assert last.result.detail.startswith("exact: 1 neurons")
+    awake = np.concatenate([np.full((1, 20), 0.9), np.full((1, 20), -0.9)], axis=1)
+    assert np.abs(last.result.clone.predict_proba(awake) - contrast(awake)).max() < 1e-9
+
+
+def test_the_sentence_tells_what_was_checked():
+    model, pool = network((10, 4, 3), 1), inputs(10, 500)
+    assert "on 800 fresh inputs of the box" in finish(run(attack(10), InProcess(model))).result.detail
+    detail = finish(run(attack(10, pool=pool), InProcess(model))).result.detail
+    assert "on 300 fresh inputs of the box and 100 of the pool" in detail
+
+
+def test_saturated_answers_do_not_count_as_errors():
+    logit = network((12, 10, 1), 3, "value")
+
+    def model(x):
+        wide = 12 * logit(x)
+        return np.stack([1 - 1 / (1 + np.exp(-wide)), 1 / (1 + np.exp(-wide))], axis=1)
+
+    told = model(inputs(12))
+    assert (told.min(axis=1) < 1e-11).any()
+    last = finish(run(attack(12), InProcess(model)))
+    assert (
+        last.result.detail.startswith("exact")
+        and np.abs(last.result.clone.predict_proba(inputs(12)) - told).max() < 1e-6
+    )
+
+
+def test_it_goes_on_while_lines_show_more_and_then_says_what_to_do():
+    detail = finish(run(attack(20, lines=1), InProcess(network((20, 64, 5), 1)))).result.detail
+    assert "after 1 lines" in detail and "a pool of inputs" in detail
+    detail = finish(run(attack(20, rows=700), InProcess(network((20, 16, 5), 1)))).result.detail
+    assert "not exact" in detail and "allow more" in detail
 
 
 def test_a_deeper_network_is_given_up():

@@ -1,4 +1,5 @@
 import math
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -7,16 +8,17 @@ from hypothesis import strategies as st
 
 from wellhead.core.errors import ConfigError
 from wellhead.redteam.membership.leak import (
-    DRIFTED,
     Roc,
     auc,
     called,
     clopper_pearson,
     delong,
-    drift,
     leak,
+    rank_p,
     rate_at,
+    rate_interval,
     supported,
+    top_p,
 )
 
 RNG = np.random.default_rng(0)
@@ -155,13 +157,49 @@ def test_unanswered_rows_are_left_out_and_both_kinds_are_needed():
         leak(scores, np.ones(4, bool))
 
 
-def test_drift_is_seen_in_inputs_of_any_kind():
-    rows = RNG.normal(size=(600, 5)).astype(np.float32)
-    assert abs(drift(rows[:300], rows[300:]) - 0.5) < 0.1
-    assert drift(rows[:300] + 1, rows[300:]) > 0.8 > DRIFTED
-    assert drift(rows[:300] * 2, rows[300:]) > DRIFTED
-    words = np.array(["red", "green", "blue", "black", "white"])
-    first, second = ([" ".join(RNG.choice(words, 3)) + end for _ in range(60)] for end in (" thing", " stuff"))
-    assert drift(first, second) > 0.9
-    with pytest.raises(ConfigError, match="five|5"):
-        drift(rows[:3], rows)
+@pytest.mark.parametrize(("members", "nonmembers"), [(1000, 1000), (5000, 1000), (4000, 10_000)])
+@pytest.mark.parametrize("shift", [0.0, 1.0])
+def test_intervals_of_the_rate_cover_though_the_threshold_is_estimated(members, nonmembers, shift):
+    rng, normal, hits = np.random.default_rng(3), NormalDist(), 0
+    truth = 1 - normal.cdf(normal.inv_cdf(0.99) - shift)
+    for _ in range(100):
+        low, high = rate_interval(rng.normal(size=members) + shift, rng.normal(size=nonmembers), 0.01)
+        hits += low <= truth <= high
+    assert hits >= 95 and high - low < 0.15
+
+
+def test_the_rate_lies_within_its_interval_and_few_rows_leave_it_open():
+    assert rate_interval(np.ones(20), np.zeros(10), 0.01)[0] == 0.0
+    assert rate_interval(np.ones(20), np.zeros(1), 0.01)[1] == 1.0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        found = rate_at(rng.normal(size=30) + 2, rng.normal(size=300), 0.05, rng)
+        assert found.interval[0] <= found.value <= found.interval[1]
+
+
+@given(FEW)
+def test_chances_are_those_of_shuffled_membership(pairs):
+    scores, members = split(pairs)
+    tops = [c for c in sorted(set(scores)) if (scores >= c).sum() <= max(0.3 * len(scores), 1)]
+    high = scores >= tops[0] if tops else np.zeros(len(scores), bool)
+    k, hits, m, n = int(high.sum()), int((high & members).sum()), int(members.sum()), len(scores)
+    slow = sum(math.comb(m, i) * math.comb(n - m, k - i) for i in range(hits, min(k, m) + 1)) / math.comb(n, k)
+    assert top_p(scores, members, 0.3) == pytest.approx(slow)
+
+
+def test_the_rank_test_is_the_textbooks():
+    from scipy import stats
+
+    inside, outside = np.round(RNG.normal(size=50) + 0.3, 1), np.round(RNG.normal(size=80), 1)
+    slow = stats.mannwhitneyu(inside, outside, alternative="greater", method="asymptotic").pvalue
+    assert rank_p(inside, outside) == pytest.approx(slow)
+    assert rank_p(np.ones(5), np.ones(7)) == 1.0
+
+
+def test_evidence_is_found_in_the_area_and_in_a_few_at_the_top():
+    members = np.repeat([True, False], 1000)
+    assert leak(RNG.normal(size=2000) + 0.3 * members, members).p_value < 1e-6
+    few = RNG.normal(size=2000) + 9 * (np.arange(2000) < 20)
+    found = leak(few, members)
+    assert found.p_value < 1e-4 and found.auc_interval[0] < 0.52
+    assert leak(-few, members).p_value > 0.2

@@ -10,7 +10,7 @@ from wellhead.redteam.membership.leak import auc
 from wellhead.redteam.membership.lira import Lira, Side
 from wellhead.redteam.membership.thresholds import Threshold
 from wellhead.redteam.network import Recipe, train
-from wellhead.redteam.oracle import InProcess
+from wellhead.redteam.oracle import InProcess, as_answer
 from wellhead.redteam.run import finish, run
 from wellhead.testing.attacks import check_attack
 
@@ -43,6 +43,37 @@ def test_members_are_found_better_than_by_the_loss():
     assert online > loss + 0.03 and online > 0.75
     assert area(attack(online=False)) > 0.65
     assert area(attack(variance="fixed")) > loss
+
+
+FEW = {"network": Recipe(hidden=(8,), epochs=3, batch=20, rate=3e-3), "shadows": 4}
+
+
+def answered(attack, spoil):
+    """The result where the model is as unsure as can be of the true labels of the rows of `spoil`."""
+    conversation = attack.run(np.random.default_rng(0))
+    shares = TARGET.predict_proba(next(conversation))
+    labels = np.tile(attack.labels, len(shares) // len(attack.labels))
+    shares[spoil] = (1 - 1e-9) / 9
+    shares[spoil, labels[spoil]] = 1e-9
+    with pytest.raises(StopIteration) as end:
+        conversation.send(as_answer(shares))
+    return end.value.value
+
+
+def test_offline_a_record_that_is_far_too_unsure_is_no_member():
+    scores = answered(attack(online=False, **FEW), np.arange(20)).scores
+    assert scores[:20].max() < np.quantile(scores[20:], 0.1)
+
+
+def test_every_view_counts():
+    plain, spoilt = (answered(attack(online=False, views=2, **FEW), rows).scores for rows in ([], 400 + np.arange(20)))
+    assert (spoilt[:20] < plain[:20] - 1).all() and np.array_equal(spoilt[20:], plain[20:])
+
+
+@pytest.mark.parametrize("online", [True, False])
+def test_shadows_are_trained_on_as_many_rows_as_the_target(online):
+    found = answered(attack(online=online, **(FEW | {"train_rows": 120})), [])
+    assert "trained on 120 rows each" in found.detail and "target's" not in found.detail
 
 
 def test_another_learner_makes_shadows_too():

@@ -6,7 +6,7 @@ from wellhead.redteam.known import Known
 from wellhead.redteam.membership.leak import auc
 from wellhead.redteam.membership.qmia import Qmia
 from wellhead.redteam.membership.thresholds import Threshold
-from wellhead.redteam.oracle import InProcess
+from wellhead.redteam.oracle import InProcess, as_answer
 from wellhead.redteam.run import finish, run
 from wellhead.testing.attacks import check_attack
 
@@ -45,7 +45,7 @@ def test_what_is_sure_for_its_kind_is_found(by):
     result = finish(run(parts(by=by), InProcess(model))).result
     loss = finish(run(Threshold(candidates=ROWS[:600], labels=LABELS[:600]), InProcess(model))).result
     assert auc(result.scores, MEMBERS[:600]) > 0.8 > auc(loss.scores, MEMBERS[:600])
-    assert "1350 non-members" in result.detail and "of 450 others" in result.detail
+    assert "1350 non-members" in result.detail and "of 225 others" in result.detail
 
 
 def test_the_line_is_checked_on_rows_that_did_not_set_it():
@@ -53,11 +53,28 @@ def test_the_line_is_checked_on_rows_that_did_not_set_it():
     assert "as promised" in result.detail
 
 
+def test_the_line_keeps_its_promise_where_regressors_are_too_sure():
+    rng = np.random.default_rng(4)
+    rates = []
+    for _ in range(8):
+        rows, labels = rng.normal(size=(1200, 12)).astype(np.float32), rng.integers(2, size=1200)
+        sure = rng.normal(size=1200) + rows[:, 0]
+        attack = parts(
+            candidates=rows[:400], labels=labels[:400], outsiders=rows[400:], outsider_labels=labels[400:], alpha=0.1
+        )
+        conversation = attack.run(rng)
+        next(conversation)
+        p = 1 / (1 + np.exp(-sure))
+        shares = np.where(labels[:, None] == np.arange(2), p[:, None], 1 - p[:, None])
+        with pytest.raises(StopIteration) as end:
+            conversation.send(as_answer(shares))
+        rates.append((end.value.value.scores > 0).mean())
+    assert 0.06 < np.mean(rates) < 0.12
+
+
 def test_inputs_that_tell_nothing_are_no_use():
     conversation = parts().run(np.random.default_rng(0))
     inputs = next(conversation)
-    from wellhead.redteam.oracle import as_answer
-
     with pytest.raises(Unsuited, match="all the same"):
         conversation.send(as_answer(np.full((len(inputs), 2), 0.5)))
 

@@ -66,6 +66,31 @@ def test_records_are_expected_from_models_that_did_not_see_them():
     assert world.expected(0.0) == pytest.approx([(0.3 + 1) / 2, 0.8, 0.85])
 
 
+def tuned_slowly(world):
+    n = world.within.shape[1] - world.population
+    out = ~world.within[1:] | world.within[1:].all(axis=0)
+    unseen = (world.shares[1:] * out).sum(axis=0) / out.sum(axis=0)
+    areas = []
+    for a in np.arange(11) / 10:
+        ratios = world.shares[0] / (((1 + a) * unseen + 1 - a) / 2)
+        score = np.searchsorted(np.sort(ratios[n:]), ratios[:n], side="right") + ratios[:n] / (1 + ratios[:n])
+        inside, outside = score[world.within[0, :n]], score[~world.within[0, :n]]
+        areas.append((inside[:, None] > outside).mean() + (inside[:, None] == outside).mean() / 2)
+    return np.argmax(areas) / 10
+
+
+def test_the_offset_is_that_with_which_the_others_tell_the_firsts_rows():
+    found = set()
+    for seed, power in ((0, 1.0), (1, 1.0), (2, 3.0), (3, 0.3)):
+        rng = np.random.default_rng(seed)
+        hard, within = rng.random(300) ** power, np.pad(rng.random((3, 250)) < 0.5, ((0, 0), (0, 50)))
+        shares = np.clip(hard * (1 + 0.3 * within) + 0.05 * rng.random((3, 300)), 0.001, 0.999)
+        world = References(shares, within, 50)
+        assert world.tuned(1.0) == pytest.approx(tuned_slowly(world))
+        found.add(world.tuned(1.0))
+    assert len(found) > 1
+
+
 def test_the_population_is_apart_from_pool_and_candidates():
     attack = Rmia.suit(KNOWN)
     assert (len(attack.population), len(attack.pool)) == (100, 300)

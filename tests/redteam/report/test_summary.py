@@ -1,12 +1,23 @@
 import math
 
 import msgspec
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from studies import STUDIES, defended, exact, failed, hostile, leak, leaky, marks, outcome, stolen
 
+from wellhead.redteam.membership.leak import leak as evaluate
 from wellhead.redteam.outcome import Exact, Study
-from wellhead.redteam.report.summary import about_nothing, at_chance, finite, is_baseline, summarise
+from wellhead.redteam.report.summary import (
+    about_nothing,
+    almost_surely,
+    at_chance,
+    finite,
+    is_baseline,
+    may_be_drift,
+    summarise,
+)
+from wellhead.redteam.report.words import headline, leak_sentence
 
 
 def test_the_best_clone_is_the_most_faithful_and_then_the_cheapest():
@@ -43,6 +54,46 @@ def test_a_leak_too_slight_to_matter_is_about_nothing_but_not_guessing():
     slight = msgspec.structs.replace(leak(0.0), auc_interval=(0.503, 0.52), tpr1=0.013, tpr1_interval=(0.011, 0.015))
     assert about_nothing(slight) and not at_chance(slight)
     assert not about_nothing(msgspec.structs.replace(slight, tpr1_interval=(0.02, 0.03)))
+
+
+def claims(sets, members):
+    leaks = [evaluate(scores, members) for scores in sets]
+    return any(not about_nothing(msgspec.structs.replace(found, attacks=len(sets))) for found in leaks)
+
+
+def test_studies_of_nothing_claim_leakage_in_one_of_twenty_at_most():
+    members, false = np.arange(2000) < 1000, 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        common = rng.normal(size=2000)
+        near = [common + rng.normal(size=2000) * spread for spread in (0.1, 0.5, 2.0)]
+        false += claims([common, (common > -0.5).astype(float), *near], members)
+    assert false <= 5
+    found = sum(claims([rng.normal(size=2000) + 0.2 * members] * 5, members) for _ in range(10))
+    assert found >= 8
+
+
+def test_a_leak_has_to_beat_what_the_data_alone_give_away():
+    rng, members = np.random.default_rng(0), np.arange(2000) < 1000
+    found = evaluate(rng.normal(size=2000) + 0.5 * members, members)
+
+    def doubted(*areas, warnings=("members differ: what the attacks find is about drift, not leakage",)):
+        leaks = tuple(outcome(str(a), leak=msgspec.structs.replace(found, drift=a)) for a in areas)
+        return may_be_drift(Study(target="t", time_us=0, seed=0, outcomes=leaks, warnings=warnings))
+
+    assert doubted(0.63) and doubted(0.5) and not doubted(0.55) and not doubted(0.63, warnings=())
+    high, low = (msgspec.structs.replace(found, drift=0.63, auc_interval=ends) for ends in ((0.7, 0.8), (0.6, 0.8)))
+    high = msgspec.structs.replace(high, tpr1_interval=(0.0, 0.1))
+    study = Study(target="t", time_us=0, seed=0, outcomes=(outcome("low", leak=low), outcome("high", leak=high)))
+    assert summarise(study).leak[0].attack == "high"
+
+
+def test_an_area_alone_recognises_nobody():
+    found = evaluate(np.repeat([1.0, 0.0, 1.0, 0.0], [600, 400, 500, 500]), np.arange(2000) < 1000)
+    study = Study(target="t", time_us=0, seed=0, outcomes=(outcome("gap", leak=found),))
+    assert not about_nothing(found) and not almost_surely(found) and found.tpr1 == 0.0
+    assert headline(study) == "The answers tell something of who was in the training set"
+    assert "almost surely is not known" in leak_sentence(found, "gap")
 
 
 def test_what_ran_and_what_did_not_is_everything():

@@ -81,3 +81,31 @@ def test_every_verdict_is_one_paragraph_of_whole_sentences(make):
 
 def test_every_state_has_words():
     assert set(STATES) == set(SILENT) and state(outcome("x", state="odd")) == "odd"
+
+
+def test_where_members_drift_nothing_is_claimed():
+    drifting = replace(leaky(), warnings=("the attacks find is about drift, not leakage",))
+    assert headline(drifting).endswith("may be drift, not leakage")
+    assert "may be drift" in verdict(drifting) and "give away" not in verdict(drifting)
+
+
+def test_the_warning_that_headlines_look_for_is_the_one_that_is_given():
+    import numpy as np
+
+    from wellhead.redteam.report.summary import may_be_drift
+    from wellhead.redteam.results import drifted
+
+    members = np.arange(200) < 100
+    rows = np.random.default_rng(0).normal(size=(200, 3)) + 3 * members[:, None]
+    assert may_be_drift(replace(leaky(), warnings=(drifted(rows, members, 0)[1],))) and not may_be_drift(leaky())
+
+
+def test_a_copy_that_is_no_better_than_guessing_is_no_purchase():
+    skewed = replace(stolen(), chance=0.9999)
+    assert headline(skewed) == "No clone of this model was better than guessing"
+    assert "No clone did better than guessing" in verdict(skewed)
+
+
+def test_one_class_is_nothing_to_steal():
+    assert headline(replace(exact(), classes=1)) == "Every answer was the same class: nothing to steal was seen"
+    assert "recovered" not in verdict(replace(exact(), classes=1))

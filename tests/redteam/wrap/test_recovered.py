@@ -3,6 +3,7 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
+from wellhead.core.errors import ConfigError
 from wellhead.redteam.extract.active import Random
 from wellhead.redteam.measure import fidelity
 from wellhead.redteam.network import Recipe, train
@@ -63,3 +64,16 @@ def test_what_is_recovered_would_have_been_told():
 def test_ten_thousand_classes_break_nothing():
     told = np.random.default_rng(0).dirichlet(np.full(10_000, 0.001), 6)
     assert recover(told, told, resolve("label_only", {}), (400, 8.0, 1), np.random.default_rng(0)).shape == told.shape
+
+
+@pytest.mark.parametrize(("defence", "settings"), [("rounding", {"decimals": 2.0}), ("top_k", {"k": 1.0})])
+def test_whole_numbers_are_counts(defence, settings):
+    """Options are read as floats."""
+    told = resolve(defence, settings)(np.array([[0.123, 0.877]]))
+    assert np.allclose(told[0, 1], 0.88 if defence == "rounding" else 1.0)
+
+
+def test_other_settings_are_refused():
+    for settings in ({"decimals": 2.5}, {"k": 1.0}, {"decimals": float("inf")}):
+        with pytest.raises(ConfigError, match="rounding"):
+            resolve("rounding", settings)

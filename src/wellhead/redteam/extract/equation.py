@@ -21,9 +21,15 @@ from wellhead.redteam.precision import Precision
 _FIRST = 5
 _FRESH = 4
 _EXACT = 1e-6
+_SURE = 0.05
 _STRAIGHT = 1e-6
 _SINGLE = 1e-3
 _REDRAWS = 8
+_OF_POOL = 8
+_NARROWEST = 1e-9
+_ALL_SATURATED = "too few answers between 0 and 1: most are certain of one class to all digits"
+_ON_TRUST = 0.25
+_TELLING = 3
 # Queries for each unknown of one class, by decimals: fewer digits need more (SML16, figure 7).
 _MORE = {0: 200, 1: 100, 2: 100, 3: 40, 4: 10}
 _SOME_MORE = 4
@@ -58,8 +64,8 @@ class Equation(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     Full precision: d + 6 queries in two calls, four of them to check; float32: four times as many. Rounded answers:
     maximum likelihood, up to 200 (d + 1) queries as the digits get fewer, half of them from the pool. One-versus-rest
-    probabilities are not log-linear and solved on their own: 2 d + 6. Anything else is recognised by its first five
-    answers where there are two classes, logits or values, or by the check.
+    probabilities are not log-linear and solved on their own: 2 d + 6, where `rows` are four times as many.
+    Anything else is recognised by its first five answers where there are two classes, logits or values, or by the check.
     low, high: (d,) bounds; a feature whose bounds are equal is left alone.  shape: of one input.
     rows: the most to ask.  pool: inputs that rounded answers are also asked for, may be empty.
     Source: Tramer et al. (USENIX Security 2016), section 4.1.
@@ -93,15 +99,21 @@ class Equation(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         clone, detail = None, "answers ended before the model was known"
         try:
             straight = yield from _first(notes, rng)
+            if notes.form == "probabilities" and notes.classes < 2:
+                return notes.extraction(None, "one class only")
+            if _saturated(notes).all():
+                yield from _unsaturated(notes, self.pool, rng)
             precision = notes.precision()
-            if precision.decimals >= 0:
+            if _in_pieces(notes):
+                detail = "not log-linear: different inputs have equal answers"
+            elif precision.decimals >= 0:
                 clone, detail = yield from self._rounded(notes, precision, rng)
             elif not straight and (notes.form != "probabilities" or notes.classes == 2):
                 detail = "not log-linear"
             else:
-                clone, detail = yield from _solved(notes, precision, rng)
-        except Silence:
-            pass
+                clone, detail = yield from _solved(notes, precision, straight, self.pool, rng)
+        except Silence as silence:
+            detail = str(silence) or detail
         return notes.extraction(clone, detail)
 
     def _rounded(
@@ -111,8 +123,11 @@ class Equation(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         unknown = notes.free.size + 1
         told = f"answers are rounded to {precision.decimals} decimals"
         # The first fit has few answers for its unknowns, and may be far off without being wrong in kind.
-        for share, most in ((_SOME_MORE, 0.15), (_MORE.get(precision.decimals, _SOME_MORE), 0.05)):
-            queries = share * unknown
+        for share, most in ((_SOME_MORE, 0.15), (_MORE.get(precision.decimals, _SOME_MORE), _SURE)):
+            # Nothing told yet that it fits: what the first fit takes, others shall not starve for.
+            queries = min(share * unknown, int(self.rows * _ON_TRUST)) if most > _SURE else share * unknown
+            if queries < unknown:
+                return None, f"{told}: to see whether it is log-linear takes {unknown} queries or more"
             rows = min(queries, notes.left)
             if rows > 0:
                 yield from notes.ask(self._drawn(notes, rows, rng))
@@ -135,25 +150,37 @@ def _first(notes: Notes, rng: np.random.Generator) -> Generator[Inputs, Answer, 
     points = rng.uniform(-1, 1, (_FIRST, notes.free.size))
     points[2] = (points[0] + points[1]) / 2
     values = yield from notes.ask(points)
-    bend = np.abs(values[0] - 2 * values[2] + values[1]).max()
+    bend = np.abs(values[0] - 2 * values[2] + values[1]).max(initial=0.0)
     if notes.noise[0][:3].max() > _STRAIGHT:
         return True
     single = notes.precision().single
     return not bend > (_SINGLE if single else _STRAIGHT) * (1 + np.nanmax(np.abs(values), initial=0.0))
 
 
+def _in_pieces(notes: Notes) -> bool:
+    """True where different points have the same unsaturated answers to the last digit, as leaves of trees do."""
+    values = notes.values[0][np.isfinite(notes.values[0]).all(axis=1)]
+    fine = not 0 <= notes.precision().decimals < _TELLING
+    return fine and notes.free.size > 0 and len(np.unique(values, axis=0)) < len(values)
+
+
 def _solved(
-    notes: Notes, precision: Precision, rng: np.random.Generator
+    notes: Notes, precision: Precision, straight: bool, pool: Array, rng: np.random.Generator
 ) -> Generator[Inputs, Answer, tuple[LinearModel | None, str]]:
-    """Least squares, and one-versus-rest where fresh answers contradict it."""
+    """Least squares, and one-versus-rest where fresh answers contradict it.
+
+    straight: the first answers were log-linear. Otherwise only one-versus-rest is left, and worth few of many rows.
+    """
     unknown = notes.free.size + 1
     exact = _SINGLE if precision.single else _EXACT
+    if not straight and 2 * unknown + _FRESH > (notes.left + _FIRST) * _ON_TRUST:
+        return None, f"not log-linear; whether it is one-versus-rest would take {2 * unknown + _FRESH} queries"
     # One of the first answers lies between two others and adds nothing to them.
-    yield from _ask_until(notes, (_SOME_MORE if precision.single else 1) * unknown + 1, rng)
+    yield from _ask_until(notes, (_SOME_MORE if precision.single else 1) * unknown + 1, pool, rng)
     model, form = _least_squares(notes), "float32" if precision.single else "float64"
     off = _error(notes, model)
     if off > exact and notes.form == "probabilities" and notes.classes > 2:
-        yield from _ask_until(notes, 2 * unknown, rng)
+        yield from _ask_until(notes, 2 * unknown, pool, rng)
         model = _one_versus_rest(notes)
         off = _error(notes, model)
     if off > exact:
@@ -161,17 +188,52 @@ def _solved(
     return model, f"exact to {form}: {model.form}, largest error {off:.1e} on {_FRESH} fresh inputs"
 
 
-def _ask_until(notes: Notes, rows: int, rng: np.random.Generator) -> Told:
-    """Ask until so many rows, and the fresh ones after them, are known; saturated ones again nearer the middle."""
-    reach = 1.0
-    for _ in range(_REDRAWS):
+def _ask_until(notes: Notes, rows: int, pool: Array, rng: np.random.Generator) -> Told:
+    """Ask until so many rows, and the fresh ones after them, are known; saturated ones again nearer one that is not."""
+    middle, reach = np.zeros(notes.free.size), 1.0
+    for redraw in range(_REDRAWS):
         missing = rows + _FRESH - len(notes.heard()[0])
-        if missing > 0:
-            yield from notes.ask(rng.uniform(-reach, reach, (min(missing, notes.left), notes.free.size)))
-            reach /= 2
+        if missing <= 0:
+            break
+        if redraw == 1:
+            middle, reach = yield from _unsaturated(notes, pool, rng)
+        box = rng.uniform(-1, 1, (min(missing, notes.left), notes.free.size))
+        yield from notes.ask(middle + reach * (box - middle))
+        reach /= 2 if redraw else 1
     if len(notes.heard()[0]) < notes.free.size + 2 + _FRESH:
-        raise Silence
+        raise Silence(_ALL_SATURATED)
     return notes.values[-1]
+
+
+def _saturated(notes: Notes) -> Array:
+    """(n,) bool: of all answers, those that are certain of one of two classes to all digits."""
+    shares = notes.shares()[1]
+    return np.asarray((shares == 0).any(axis=1) if shares.shape[1] == 2 else np.zeros(len(shares), bool))
+
+
+def _unsaturated(notes: Notes, pool: Array, rng: np.random.Generator) -> Generator[Inputs, Answer, tuple[Array, float]]:
+    """The least certain point, and what share of the box around it to draw from.
+
+    Log-odds of two classes rise or fall all along a segment, so halving one between the classes meets the boundary.
+    """
+    some = rng.permutation(len(pool))[: min(_OF_POOL, notes.left)]
+    if some.size:
+        yield from notes.ask(notes.unit(take_inputs(pool, some)))
+    points, shares = notes.shares()
+    first = shares.argmax(axis=1) == shares[0].argmax()
+    width = 1.0
+    if shares.shape[1] == 2 and not first.all() and not len(notes.heard()[0]):
+        one, other = points[first][0], points[~first][0]
+        while not len(notes.heard()[0]) and width > _NARROWEST:
+            middle, width = (one + other) / 2, width / 2
+            yield from notes.ask(middle[None])
+            same = notes.labels[0] == shares[0].argmax()
+            one, other = (middle, other) if same else (one, middle)
+    points, values, _ = notes.heard()
+    if not len(points):
+        return np.zeros(notes.free.size), 0.5
+    share = len(points) / sum(map(len, notes.points))
+    return points[np.abs(values).max(axis=1).argmin()], min(width, max(share, width / 2), 0.5)
 
 
 def _split(notes: Notes) -> tuple[Array, Array, Array, Array, Array]:

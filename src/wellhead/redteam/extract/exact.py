@@ -49,6 +49,17 @@ def noise_of(answer: Answer) -> Array:
     return np.asarray(np.finfo(np.float64).eps / np.maximum(answer.scores.min(axis=1), _LEAST))
 
 
+def _runs(points: Array, rng: np.random.Generator) -> Array:
+    """Points (n, f) of runs of features that are equal, more and more at a bound: neighbours often move together."""
+    cut = rng.random(points.shape) < rng.random((len(points), 1))
+    cut[:, :1] = True
+    first = np.maximum.accumulate(np.where(cut, np.arange(points.shape[1]), 0), axis=1)
+    # Just short of the bounds, so that no two points are equal.
+    most = 1.0 - 1e-3 * rng.random((len(points), 1))
+    pushed = np.clip(points / (1.0 - rng.random((len(points), 1))), -most, most)
+    return np.asarray(np.take_along_axis(pushed, first, axis=1))
+
+
 class Notes:
     """One conversation, in units of the box: each feature that is free to move runs from -1 to 1.
 
@@ -85,7 +96,7 @@ class Notes:
 
     def ask(self, points: Array) -> Told:
         """The values at points (n, f); raises Silence where nothing is answered or the rows do not suffice."""
-        if len(points) > self.left:
+        if not 0 < len(points) <= self.left:
             raise Silence
         inputs = self.inputs(points)
         answer = yield inputs
@@ -101,11 +112,17 @@ class Notes:
         return self.values[-1]
 
     def drawn(self, rows: int, pool: Array, rng: np.random.Generator) -> Array:
-        """(rows, f) points: uniform, towards corners of every brightness, and a quarter from the pool."""
+        """(rows, f) points: uniform, towards corners of every brightness, on faces of the box, of runs of equal
+        features, and a quarter from the pool.
+        """
         points = rng.uniform(-1, 1, (rows, self.free.size))
-        half = rows // 2
+        half, part = rows // 2, -(-rows // 6)
         corners = np.where(rng.random((half, self.free.size)) < rng.random((half, 1)), 1.0, -1.0)
         points[:half] = corners * rng.random((half, 1))
+        bound = np.where(rng.random((part, 1)) < 0.5, -1.0, 1.0)
+        faces = points[half : half + part]
+        points[half : half + part] = np.where(rng.random(faces.shape) < rng.random((part, 1)), bound, faces)
+        points[-part:] = _runs(points[-part:], rng)
         some = rng.permutation(len(pool))[: rows // 4]
         if some.size:
             points[-some.size :] = self.unit(take_inputs(pool, some))

@@ -25,6 +25,9 @@ _MOST_OPEN = 4000
 _RANK_ONE = 1e-6
 _SAME = 1e-7
 _NOISY = 1e-8
+_OTHER = 1e-6
+_APART = 1e-3
+_NEAREST = 3
 
 
 class Gradient(NamedTuple):
@@ -98,12 +101,14 @@ class Search:
     """Lines through the box; `reach` times as far where questions may leave it.
 
     bent: neurons of which the last line showed that they are not of the first layer.
+    doubt: the point last looked at, where what is known errs; None at first.
     """
 
     def __init__(self, notes: Notes, reach: float, rng: np.random.Generator) -> None:
         self._notes, self._reach, self._rng = notes, reach, rng
         self._gradients: list[Gradient] = []
-        self.bent = 0
+        self.bent, self._stuck = 0, False
+        self.doubt: Array | None = None
         self.layer = Layer(notes.free.size, notes.values[-1].shape[1])
 
     def line(self) -> Generator[Inputs, Answer, int]:
@@ -120,11 +125,15 @@ class Search:
             t = line.ask()
             if not 0 < t.size <= _MOST_OPEN:
                 break
-        return (yield from self._neurons(line, start, end))
+        shown = yield from self._neurons(line, start, end)
+        self._stuck = shown < _FEW and not self._stuck
+        return shown
 
     def _ends(self) -> tuple[Array, Array]:
         """A line from near a corner of the box to near the opposite one, towards what is not explained yet."""
         size = self._notes.free.size
+        if self.doubt is not None and self._stuck:
+            return self._through(self.doubt, self._against(self.doubt))
         along = self._rng.normal(size=size) + self._rng.normal()
         left = self._unexplained()
         if np.abs(left).max(initial=0.0) > 1e-6:
@@ -132,6 +141,24 @@ class Search:
             along = towards + 0.2 * towards.std() * self._rng.normal(size=size)
         corner = np.where(along > 0, self._reach, -self._reach)
         return corner * self._rng.uniform(0.7, 1, size), -corner * self._rng.uniform(0.7, 1, size)
+
+    def _against(self, point: Array) -> Array:
+        """(f,): a point near this one whose unexplained gradient is another: an unknown neuron wakes between them."""
+        slopes = np.array([self.layer.slopes(g) for g in self._gradients]).reshape(len(self._gradients), -1)
+        places = np.array([g.points[0] for g in self._gradients])
+        away = np.linalg.norm(places - point, axis=1)
+        off = np.abs(slopes - slopes[away.argmin()]).max(axis=1)
+        other = np.flatnonzero((off > _OTHER * (1 + np.abs(slopes).max())) & (away > _APART))
+        if not other.size:
+            return self._rng.uniform(-1, 1, point.size)
+        return np.asarray(places[self._rng.choice(other[away[other].argsort()[:_NEAREST]])])
+
+    def _through(self, one: Array, other: Array) -> tuple[Array, Array]:
+        """The line through two points, as far as it is in reach."""
+        along = other - one
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ends = np.sort((np.array([[-self._reach], [self._reach]]) - one) / along, axis=0)
+        return one + min(np.nanmax(ends[0]), 0.0) * along, one + max(np.nanmin(ends[1]), 1.0) * along
 
     def _unexplained(self) -> Array:
         """(f, m): of the gradients seen last, the largest rest that the neurons leave, whatever their signs."""
@@ -150,6 +177,7 @@ class Search:
 
     def look(self, point: Array) -> Generator[Inputs, Answer, None]:
         """Ask the gradient at a point (f,), for the lines to come."""
+        self.doubt = point
         yield from self._ask_gradients(point[None], np.array([_STEP]))
 
     def _ask_gradients(self, base: Array, steps: Array) -> Generator[Inputs, Answer, list[Gradient]]:

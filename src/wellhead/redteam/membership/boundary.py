@@ -19,6 +19,7 @@ _LEVELS, _CUTS = 3, 10
 _STEPS = 12
 _BLIND_STEPS = 10
 _NUMBERS_AT_ONCE = 2**23
+_FEWEST = 100
 
 
 class _Silent(Exception):
@@ -132,11 +133,13 @@ class Boundary(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     @classmethod
     def suit(cls, known: Known) -> Self:
-        """All candidates; raises Unsuited without labels, bounds or numbers, or where rows do not do for one."""
+        """All candidates; raises Unsuited without labels, bounds or numbers, or where rows do not do for a hundred."""
         box = _suited(known)
         known.need(not box.arities.any(), "needs numbers between categories: noise_robustness does without")
         attack = cls(inputs=known.candidates, labels=np.asarray(known.candidate_labels), box=box, rows=known.rows)
-        known.need(attack.cost(1) <= known.rows, f"needs {attack.cost(1)} queries for the first candidate")
+        few = min(len(attack.inputs), _FEWEST)
+        least = few * attack.cost(1)
+        known.need(least <= known.rows, f"needs {least} queries for {few} candidates, fewer tell nothing")
         return attack
 
     def cost(self, rounds: int) -> int:
@@ -152,7 +155,7 @@ class Boundary(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         """(candidates, rounds) that `rows` pay for."""
         n = len(self.inputs)
         rounds = next((t for t in range(self.rounds, 0, -1) if n * self.cost(t) <= self.rows), min(self.rounds, 3))
-        while rounds > 1 and self.cost(rounds) > self.rows:
+        while rounds > 1 and min(n, _FEWEST) * self.cost(rounds) > self.rows:
             rounds -= 1
         return min(n, max(self.rows // self.cost(rounds), 1)), rounds
 

@@ -198,8 +198,8 @@ class Side(NamedTuple):
         if np.isinf(freedom).all():
             return np.asarray(special.log_ndtr(z))
         # Far up the CDF is 1 in floats: ln(1 - p) of the upper tail keeps the order there.
-        upper = special.stdtr(freedom, -z)
-        return np.asarray(np.where(z > 0, np.log1p(-upper), np.log(np.maximum(special.stdtr(freedom, z), 1e-300))))
+        tail = special.stdtr(freedom, -np.abs(z))
+        return np.asarray(np.where(z > 0, np.log1p(-tail), np.log(np.maximum(tail, 1e-300))))
 
 
 def _worth(squares: Array, freedom: Array) -> float:

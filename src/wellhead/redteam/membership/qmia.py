@@ -25,9 +25,10 @@ class Qmia(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Quantile regression attack (Bertran et al., NeurIPS 2023, arXiv 2307.03694, section 3).
 
     A gradient-boosted regressor learns from non-members which sureness a row of these inputs and this label exceeds
-    with probability `alpha`; a candidate's score is how far it lies above.
+    with probability `alpha`; a candidate's score is how far it lies above, less what an eighth of the non-members, kept
+    for it, must be raised by so that the line keeps its promise (Romano et al., NeurIPS 2019, arXiv 1905.03222).
     candidates, labels: (n, ...) and their true classes.  outsiders, outsider_labels: rows that were not trained on;
-    a quarter of them is kept to check the rate of false positives.
+    another eighth of them is kept to check the rate of false positives.
     by: sureness as `margin` (logit of the true label) or `hinge` (its logit less the largest other).
     Needs probabilities. One query for each candidate and outsider, in one round.
     """
@@ -77,13 +78,14 @@ class Qmia(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         if np.isnan(sure[:n]).all() or told.size < 2:
             return Membership(scores=np.full(n, np.nan), detail="candidates or outsiders were not answered")
         told = rng.permutation(told)
-        learnt, kept = told[told.size // 4 :], told[: told.size // 4]
+        raising, kept, learnt = np.split(told, [told.size // 8, told.size // 4])
         features = _features(inputs, labels)
         model = self._fit(features[learnt], sure[learnt], int(rng.integers(2**31)))
         above = sure - model.predict(features)
         if np.std(model.predict(features[:n])) < 1e-9 * max(float(np.nanstd(sure)), 1e-300):
             raise Unsuited("its quantiles are all the same: the inputs tell nothing of how sure the target is")
-        return Membership(scores=above[:n], detail=_checked(above[kept], self.alpha, learnt.size))
+        above -= _raise(above[raising], self.alpha)
+        return Membership(scores=above[:n], detail=_checked(above[kept], self.alpha, learnt.size, raising.size))
 
     def _sureness(self, answer: Answer, labels: Labels) -> Array:
         if self.by == "margin":
@@ -118,11 +120,22 @@ def _hinge(answer: Answer, labels: Labels) -> Array:
     return found
 
 
-def _checked(above: Array, alpha: float, learnt: int) -> str:
+def _raise(above: Array, alpha: float) -> float:
+    """What to add to the line so that a new non-member is above it with probability `alpha` at most.
+
+    With fewer than 1 / alpha rows nothing keeps that promise: then the largest of them, 0 of none.
+    """
+    rank = min(math.ceil((1 - alpha) * (above.size + 1)), above.size)
+    return float(np.sort(above)[rank - 1]) if above.size else 0.0
+
+
+def _checked(above: Array, alpha: float, learnt: int, raised: int) -> str:
     """What the rows that were kept say of the rate of false positives."""
-    rate, slack = float((above > 0).mean()), _Z95 * math.sqrt(alpha * (1 - alpha) / max(above.size, 1))
+    # The line is drawn from a few rows as well: its own rate varies as much as theirs.
+    few = 1 / max(above.size, 1) + 1 / max(raised, 1)
+    rate, slack = float((above > 0).mean()) if above.size else math.nan, _Z95 * math.sqrt(alpha * (1 - alpha) * few)
     word = "as promised" if abs(rate - alpha) <= slack else "NOT as promised"
     return (
-        f"quantiles learnt from {learnt} non-members; {rate:.1%} of {above.size} others lie above the {alpha:.0%} "
-        f"line, {word}"
+        f"quantiles learnt from {learnt} non-members and raised by {raised} more; {rate:.1%} of {above.size} others "
+        f"lie above the {alpha:.0%} line, {word}"
     )

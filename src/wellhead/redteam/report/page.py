@@ -18,7 +18,7 @@ from wellhead.redteam.report.gallery import cell
 from wellhead.redteam.report.junit import junit
 from wellhead.redteam.report.markdown import markdown
 from wellhead.redteam.report.policy import policy
-from wellhead.redteam.report.summary import Summary, about_nothing, finite, summarise
+from wellhead.redteam.report.summary import Summary, about_nothing, almost_surely, finite, may_be_drift, summarise
 from wellhead.redteam.report.words import headline, verdict
 
 
@@ -134,10 +134,10 @@ def tiles(study: Study, s: Summary) -> list[Tile]:
         mark = s.best.mark
         tone = "bad" if mark.low > study.chance else "good"
         found.append(Tile(level(study, mark.fidelity), f"best copy, after {count(mark.rows)} queries", tone))
-        found += _reached(study, s)
+        found += _reached(study, s) if mark.low > study.chance else []
     if study.prices.row or study.prices.call:
         found.append(Tile(money(cost.million(study.prices)), "price of one million queries"))
-    return found + _leak_tiles(s)
+    return found + _leak_tiles(study, s)
 
 
 def _reached(study: Study, s: Summary) -> list[Tile]:
@@ -159,13 +159,15 @@ def _dear(study: Study, rows: int, what: str) -> list[Tile]:
     return found + ([Tile(span(took), f"time: {what}, at the given rate limit", "bad")] if took > 0 else [])
 
 
-def _leak_tiles(s: Summary) -> list[Tile]:
+def _leak_tiles(study: Study, s: Summary) -> list[Tile]:
     if not s.leak:
         return []
     outcome, leak = s.leak
     if about_nothing(leak):
         return [Tile("about nothing", "told of who was in the training set", "good")]
-    if leak.tpr1 is None:
+    if may_be_drift(study):
+        return [Tile(f"AUC {leak.auc:.2f}", "telling members from others, which may be drift, not leakage")]
+    if leak.tpr1 is None or not almost_surely(leak):
         return [
             Tile(f"AUC {leak.auc:.2f}", f"telling members from others ({outcome.attack}); {rate(leak, 0.01)}", "bad")
         ]

@@ -14,6 +14,9 @@ RECOVERED = 1e-6
 """Largest difference of probabilities at which a copy counts as the model itself."""
 
 _SLIGHT_AREA, _SLIGHT_RATE = 0.53, 0.02
+_CHANCE = 0.05
+
+_DRIFT = "about drift, not leakage"
 
 BASELINES = ("random", "pool")
 """Attacks that ask at random: what the clever ones have to beat."""
@@ -58,8 +61,10 @@ class Summary(NamedTuple):
 
 def summarise(study: Study) -> Summary:
     """The heads of a study."""
-    marked = [Best(o, max(o.marks, key=lambda m: m.fidelity)) for o in study.outcomes if o.marks]
-    exact = [(o, o.exact) for o in study.outcomes if o.exact]
+    # Where every answer was the same class, agreeing with it is no theft.
+    told = () if study.task == "classifier" and study.classes == 1 else study.outcomes
+    marked = [Best(o, max(o.marks, key=lambda m: m.fidelity)) for o in told if o.marks]
+    exact = [(o, o.exact) for o in told if o.exact]
     leaks = [(o, o.leak) for o in study.outcomes if o.leak]
     # Regressors have no probabilities: what counts as exact there was judged on their own scale.
     recovered = any(e.error <= RECOVERED or study.task == "regressor" for _, e in exact)
@@ -90,20 +95,42 @@ def _cheapest(study: Study, goal: float) -> Goal:
 
 
 def _tells(leak: Leak) -> tuple[bool, float, float]:
-    """How well a leak tells members: surely above chance first, then true positives at 1 %, then area."""
-    return not about_nothing(leak), leak.tpr1_interval[0] if leak.tpr1 is not None else 0.0, leak.auc
+    """How well a leak tells members: surely above chance and drift first, then true positives at 1 %, then area."""
+    return (
+        not about_nothing(leak) and beats_drift(leak),
+        leak.tpr1_interval[0] if leak.tpr1 is not None else 0.0,
+        leak.auc,
+    )
 
 
 def about_nothing(leak: Leak) -> bool:
-    """True where guessing is within the intervals, or so near that it comes to the same."""
+    """True where nothing was found, or so little that it comes to the same."""
     rare = leak.tpr1 is None or leak.tpr1_interval[1] < _SLIGHT_RATE
     return at_chance(leak) or (leak.auc_interval[1] < _SLIGHT_AREA and rare)
 
 
 def at_chance(leak: Leak) -> bool:
-    """True where every interval still includes guessing: nothing was found."""
+    """True where chance, given how many attacks were tried, explains what was found."""
     low, _ = leak.auc_interval
-    return low <= 0.5 and (leak.tpr1 is None or leak.tpr1_interval[0] <= 0.01)
+    if leak.p_value < 0:
+        return low <= 0.5 and (leak.tpr1 is None or leak.tpr1_interval[0] <= 0.01)
+    return leak.p_value * leak.attacks >= _CHANCE
+
+
+def may_be_drift(study: Study) -> bool:
+    """True where members and non-members differ by themselves, as a warning of the study says, and nothing beats it."""
+    surely = any(o.leak and o.leak.drift > 0.5 and beats_drift(o.leak) for o in study.outcomes)
+    return any(_DRIFT in warning for warning in study.warnings) and not surely
+
+
+def almost_surely(leak: Leak) -> bool:
+    """True where surely more than 1 % of members are recognised at 1 % false positives."""
+    return leak.tpr1 is not None and leak.tpr1_interval[0] > 0.01
+
+
+def beats_drift(leak: Leak) -> bool:
+    """True where the area is surely above that of the inputs and labels alone, or these tell nothing."""
+    return leak.drift <= 0.5 or leak.auc_interval[0] > leak.drift
 
 
 def is_baseline(attack: str) -> bool:

@@ -209,8 +209,8 @@ def leaks(study: Study) -> Table:
     )
     note = (
         "AUC: how often a member scores above a non-member; 0.5 is guessing. Found at 1 %: members recognised while "
-        "1 % of non-members are accused (95 % Clopper-Pearson). ε at least: no training with a smaller differential "
-        "privacy loss allows this."
+        "1 % of non-members are accused (95 %, the threshold estimated too). ε at least: no training with a smaller "
+        "differential privacy loss allows this."
     )
     return Table("Who was in the training set", head, rows, frozenset({2, 3, 4, 5, 6}), note)
 
@@ -230,7 +230,7 @@ def _leak_row(leak: Leak) -> Row:
 
 def _said(leak: Leak) -> str:
     if at_chance(leak):
-        return "about nothing: guessing is within the intervals"
+        return "about nothing: chance explains it"
     return "about nothing: hardly above guessing" if about_nothing(leak) else "above guessing"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from wellhead.redteam import cost
 from wellhead.redteam.outcome import Leak, Outcome, Study
 from wellhead.redteam.report.figures import between, count, level, money, share, shares, small, span
-from wellhead.redteam.report.summary import Summary, about_nothing, at_chance, summarise
+from wellhead.redteam.report.summary import Summary, about_nothing, almost_surely, at_chance, may_be_drift, summarise
 
 STATES = {
     "ok": "ran",
@@ -29,23 +29,33 @@ SILENT = {
 def headline(study: Study) -> str:
     """The one thing to know."""
     s = summarise(study)
+    if study.task == "classifier" and study.classes == 1:
+        return "Every answer was the same class: nothing to steal was seen"
+    return _copied_headline(study, s) or (_leak_headline(s.leak[1], may_be_drift(study)) if s.leak else _least(s))
+
+
+def _copied_headline(study: Study, s: Summary) -> str:
     if s.recovered and s.exact:
         return f"{count(s.exact[0].rows)} queries recover this model itself"
-    if s.main:
+    if s.main and s.best and s.best.mark.low > study.chance:
         return f"{count(s.main.need.rows or 0)} queries buy {copy(study, s.main.need.goal)}"
     if s.best and s.best.mark.low > study.chance:
         return f"{count(s.best.mark.rows)} queries bought a {level(study, s.best.mark.fidelity)} copy of this model"
     if s.best:
         return "No clone of this model was better than guessing"
-    if s.leak:
-        return _leak_headline(s.leak[1])
+    return ""
+
+
+def _least(s: Summary) -> str:
     return "What the answers show of each class" if s.likenesses else "Nothing was measured"
 
 
-def _leak_headline(leak: Leak) -> str:
+def _leak_headline(leak: Leak, drift: bool) -> str:
     if about_nothing(leak):
         return "The answers tell about nothing of who was in the training set"
-    if leak.tpr1 is None:
+    if drift:
+        return "Members and non-members differ by themselves: what tells them apart may be drift, not leakage"
+    if leak.tpr1 is None or not almost_surely(leak):
         return "The answers tell something of who was in the training set"
     return f"{share(leak.tpr1)} of the training rows can be recognised by the model's answers"
 
@@ -60,7 +70,7 @@ def verdict(study: Study) -> str:
         _needed(study, s),
         _guarded(study),
         _priced(study, s),
-        _leaked(s),
+        _leaked(study, s),
         _inverted(s),
         _apart(s),
     ]
@@ -118,12 +128,12 @@ def _copied(study: Study, s: Summary) -> str:
         tried = s.ran and any(o.room == "extract" for o in study.outcomes)
         return "No clone was measured; that is no sign that none can be made." if tried else ""
     outcome, mark = s.best
-    if mark.low >= 0.9:
-        start = "Anyone who may ask can copy what this model does"
-    elif mark.low > study.chance:
-        start = "Part of what this model does was copied"
-    else:
+    if mark.low <= study.chance:
         start = "No clone did better than guessing"
+    elif mark.low >= 0.9:
+        start = "Anyone who may ask can copy what this model does"
+    else:
+        start = "Part of what this model does was copied"
     agrees = "reaches" if study.task == "regressor" else "agrees with it on"
     guess = "the mean alone gives 0" if study.task == "regressor" else f"guessing gives {share(study.chance)}"
     of = "on" if study.task == "regressor" else "of"
@@ -185,10 +195,13 @@ def _time(study: Study, rows: int) -> str:
     return f" At {prices.rows_per_s:g} queries a second each, {count(prices.accounts)} accounts take {took}."
 
 
-def _leaked(s: Summary) -> str:
+def _leaked(study: Study, s: Summary) -> str:
     if not s.leak:
         return ""
     outcome, leak = s.leak
+    if may_be_drift(study) and not about_nothing(leak):
+        area = f"AUC {leak.auc:.3f} ({leak.auc_interval[0]:.3f} to {leak.auc_interval[1]:.3f})"
+        return f"{outcome.attack} tells members from others with {area}, but that may be drift, not leakage."
     return leak_sentence(leak, outcome.attack)
 
 
@@ -196,7 +209,7 @@ def leak_sentence(leak: Leak, attack: str) -> str:
     """What one membership attack found, in words."""
     area = f"AUC {leak.auc:.3f} ({leak.auc_interval[0]:.3f} to {leak.auc_interval[1]:.3f})"
     if about_nothing(leak):
-        least = "and its intervals include guessing" if at_chance(leak) else "hardly above guessing"
+        least = "which chance explains" if at_chance(leak) else "hardly above guessing"
         return (
             f"Of who was in the training set the answers told about nothing: {attack}, the best, has {area}, {least}."
         )
@@ -204,6 +217,11 @@ def leak_sentence(leak: Leak, attack: str) -> str:
         return (
             f"The answers tell members of the training set from others ({attack}, {area}); {count(leak.nonmembers)} "
             f"non-members are too few to say how many are recognised almost surely."
+        )
+    if not almost_surely(leak):
+        return (
+            f"The answers tell members of the training set from others ({attack}, {area}); whether any is recognised "
+            f"almost surely is not known ({shares(*leak.tpr1_interval)} while accusing 1 % of strangers)."
         )
     return (
         f"The answers give away training rows: {attack} recognises {share(leak.tpr1)} of them "

@@ -132,8 +132,10 @@ def resolve(defence: str, settings: dict[str, float]) -> Shape:
     if defence == "reverse_sigmoid":
         return lambda scores: reverse_sigmoid(scores, **settings)
     kind = find("defences", defence)
+    # Options and plans hold floats, fields may be counts; a whole number is taken for either.
+    whole = {name: int(x) if float(x).is_integer() else x for name, x in settings.items()}
     try:
-        held = msgspec.convert(settings, kind)
+        held = msgspec.convert(whole, kind)
     except msgspec.ValidationError as e:
         raise ConfigError(f"expected settings of defence {defence}, got: {e}") from e
     unknown = set(settings) - set(kind.__struct_fields__)
