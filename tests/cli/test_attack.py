@@ -138,3 +138,8 @@ def test_a_policy_is_attacked_as_well_and_the_report_shows_what_it_leaves(here, 
     assert study.policy == "wellhead.toml" and study.spent_rows <= 400
     assert guarded.marks[-1].told == "labels" and 0 < guarded.rows <= study.outcomes[0].rows
     assert (here / "out" / "policy" / "gate-1").is_dir() and not (here / "wellhead-log").exists()
+
+
+def test_a_limit_that_could_not_be_judged_does_not_pass(here, wellhead):
+    code, _, err = wellhead(*ATTACK, "--attacks", "relu", "--max-fidelity", "0.9")
+    assert code == 3 and "could not be judged" in err

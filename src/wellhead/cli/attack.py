@@ -107,6 +107,9 @@ def run(arguments: argparse.Namespace) -> int:
     found = show(study(oracle, known, wish), quiet=arguments.json)
     report(found, arguments.out, arguments.json)
     best = max((o.marks[-1].fidelity for o in found.outcomes if o.marks), default=-1.0)
+    if best < 0 and not math.isinf(arguments.max_fidelity):
+        print("wellhead: --max-fidelity could not be judged: no clone was measured", file=sys.stderr)
+        return _TOO_GOOD
     return _TOO_GOOD if best > arguments.max_fidelity else 0
 
 

@@ -65,7 +65,7 @@ class Equation(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     Full precision: d + 6 queries in two calls, four of them to check; float32: four times as many. Rounded answers:
     maximum likelihood, up to 200 (d + 1) queries as the digits get fewer, half of them from the pool. One-versus-rest
     probabilities are not log-linear and solved on their own: 2 d + 6, where `rows` are four times as many.
-    Anything else is recognised by its first five answers where there are two classes, logits or values, or by the check.
+    Anything else is recognised by its first five answers if it has two classes, logits or values, else by the check.
     low, high: (d,) bounds; a feature whose bounds are equal is left alone.  shape: of one input.
     rows: the most to ask.  pool: inputs that rounded answers are also asked for, may be empty.
     Source: Tramer et al. (USENIX Security 2016), section 4.1.

@@ -133,7 +133,7 @@ def resolve(defence: str, settings: dict[str, float]) -> Shape:
         return lambda scores: reverse_sigmoid(scores, **settings)
     kind = find("defences", defence)
     # Options and plans hold floats, fields may be counts; a whole number is taken for either.
-    whole = {name: int(x) if float(x).is_integer() else x for name, x in settings.items()}
+    whole = {name: int(x) if isinstance(x, float) and x.is_integer() else x for name, x in settings.items()}
     try:
         held = msgspec.convert(whole, kind)
     except msgspec.ValidationError as e:
