@@ -38,8 +38,8 @@ from wellhead.redteam.results import (
 from wellhead.redteam.tap import Heap
 from wellhead.redteam.transcript import Transcript
 
-_EXACT_SHARE = 0.9
-"""Of what is left: an exact attack that does not fit stops early, and one that fits makes all others needless."""
+_EXACT_SHARE, _CAUTIOUS_SHARE, _PLENTY = 0.9, 0.4, 4000
+"""Of what is left: an exact attack that fits makes all others needless; below _PLENTY rows it may starve them."""
 
 
 class Wish(msgspec.Struct, kw_only=True):
@@ -234,9 +234,9 @@ class _Study:
         if begun is None:
             # Every membership attack asks the same candidates, and only the first one pays for them.
             candidates = len(self.ground.known.candidates) if "membership" in self.rooms else 0
-            held = candidates if entry.room == "extract" else 0
-            free = max(self.desk.left - SENTINELS * left - held, 0)
-            rows = int(free * _EXACT_SHARE) if entry.exact and left > 1 else free // left
+            free = max(self.desk.left - SENTINELS * left - candidates * (entry.room == "extract"), 0)
+            bet = _EXACT_SHARE if free >= _PLENTY else _CAUTIOUS_SHARE
+            rows = int(free * bet) if entry.exact and left > 1 else free // left
             # Other answers lead to other questions: what is asked through a policy may have to be asked anew.
             rows = rows // 2 if self.wish.policy and entry.room == "extract" else rows
             rows += candidates if entry.room == "membership" else 0

@@ -117,7 +117,7 @@ def test_a_small_budget_is_not_eaten_where_the_model_does_not_fit():
         return leaves[(np.asarray(inputs)[:, 0] > 0).astype(int)]
 
     for model, said in ((forest, "would take 134 queries"), (trunk, "different inputs have equal answers")):
-        last = finish(run(attack(64, rows=300), InProcess(model)))
+        last = finish(run(attack(64, rows=130), InProcess(model)))
         assert last.spent.rows == 5 and last.result.clone is None and said in last.result.detail
 
 

@@ -56,3 +56,9 @@ def test_rounded_answers_are_refused():
 
 def test_logits_need_no_logarithm():
     assert np.array_equal(log_odds(Answer(Exposure.LOGITS, scores=np.array([[3.0, 1.0]]))), [[1.0, -1.0]])
+
+
+@pytest.mark.parametrize(("rows", "classes", "why"), [(20, 3, "too few"), (9000, 10_000, "too many")])
+def test_what_cannot_be_solved_in_time_is_refused(rows, classes, why):
+    with pytest.raises(Unsuited, match=why):
+        Perceptron.suit(Known(rows=rows, shape=(5,), low=KNOWN.low, high=KNOWN.high, classes=classes))

@@ -64,7 +64,7 @@ class Equation(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     Full precision: d + 6 queries in two calls, four of them to check; float32: four times as many. Rounded answers:
     maximum likelihood, up to 200 (d + 1) queries as the digits get fewer, half of them from the pool. One-versus-rest
-    probabilities are not log-linear and solved on their own: 2 d + 6, where `rows` are four times as many.
+    probabilities are not log-linear and solved on their own: 2 d + 6.
     Anything else is recognised by its first five answers if it has two classes, logits or values, else by the check.
     low, high: (d,) bounds; a feature whose bounds are equal is left alone.  shape: of one input.
     rows: the most to ask.  pool: inputs that rounded answers are also asked for, may be empty.
@@ -169,11 +169,11 @@ def _solved(
 ) -> Generator[Inputs, Answer, tuple[LinearModel | None, str]]:
     """Least squares, and one-versus-rest where fresh answers contradict it.
 
-    straight: the first answers were log-linear. Otherwise only one-versus-rest is left, and worth few of many rows.
+    straight: the first answers were log-linear. Otherwise only one-versus-rest is left.
     """
     unknown = notes.free.size + 1
     exact = _SINGLE if precision.single else _EXACT
-    if not straight and 2 * unknown + _FRESH > (notes.left + _FIRST) * _ON_TRUST:
+    if not straight and 2 * unknown + _FRESH > notes.left + _FIRST:
         return None, f"not log-linear; whether it is one-versus-rest would take {2 * unknown + _FRESH} queries"
     # One of the first answers lies between two others and adds nothing to them.
     yield from _ask_until(notes, (_SOME_MORE if precision.single else 1) * unknown + 1, pool, rng)

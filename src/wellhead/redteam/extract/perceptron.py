@@ -20,6 +20,7 @@ from wellhead.redteam.known import Known
 _MARGIN = 1.3
 _FRESH = 0.05
 _SOLVED = 1e-9
+_MOST = 20_000
 _RIDGES = (3e-3, 1e-3, 3e-4, 1e-4, 1e-5, 0.0)
 
 
@@ -81,12 +82,20 @@ class Perceptron(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         known.need(known.task == "classifier", "needs a classifier")
         known.need(known.exposure.has_scores, "needs probabilities or logits")
         known.need(known.decimals < 0, f"unsupported precision: answers have {known.decimals} decimals")
-        return cls(low=known.low, high=known.high, shape=known.shape, classes=known.classes, rows=known.rows)
+        attack = cls(low=known.low, high=known.high, shape=known.shape, classes=known.classes, rows=known.rows)
+        known.need(attack.unknowns <= _MOST, f"{attack.unknowns} unknowns are too many to solve for: at most {_MOST}")
+        told = known.rows * (max(known.classes, 2) - 1)
+        known.need(told >= attack.unknowns, f"{known.rows} answers are too few for {attack.unknowns} unknowns")
+        return attack
+
+    @property
+    def unknowns(self) -> int:
+        """Numbers to solve for."""
+        return (self.low.size + 1) * self.hidden + (self.hidden + 1) * max(self.classes, 2)
 
     def run(self, rng: np.random.Generator) -> Conversation:
         """Ask uniform inputs once, then fit."""
-        unknowns = (self.low.size + 1) * self.hidden + (self.hidden + 1) * max(self.classes, 2)
-        rows = min(self.rows, math.ceil(_MARGIN * unknowns))
+        rows = min(self.rows, math.ceil(_MARGIN * self.unknowns))
         asked = rng.uniform(self.low, self.high, (rows, self.low.size)).reshape(rows, *self.shape)
         answer = yield asked
         heard = np.flatnonzero(scored(answer))
