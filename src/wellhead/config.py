@@ -25,6 +25,7 @@ Seconds = Annotated[float, Meta(gt=0.0, le=31_536_000.0)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 ExposureWord = Literal["label", "top_k", "probabilities", "logits"]
 Attribute = Literal["organisation", "network", "agent", "created_day", "plan"]
+SegmentWord = Literal["use", "plan", "band"]
 _SHARED: tuple[Attribute, ...] = ("organisation", "network", "agent", "created_day")
 
 
@@ -138,6 +139,25 @@ class Rules(_Section, frozen=True, kw_only=True):
     disabled: Annotated[tuple[str, ...], "Names of rules that are switched off."] = ()
 
 
+class Detect(_Section, frozen=True, kw_only=True):
+    """Guilt: evidence that a principal is not like honest ones, at a promised rate of false alarms."""
+
+    alarm_budget: Annotated[str, "False alarms that you accept: `1 per N principals per D days`."] = (
+        "1 per 1000 principals per 30 days"
+    )
+    promise: Annotated[str, "File that `wellhead calibrate` writes; empty is promise.wellhead beside the log."] = ""
+    segments: Annotated[tuple[SegmentWord, ...], "Honest principals are judged among those alike in these."] = (
+        "use",
+        "band",
+    )
+    response: Annotated[Literal["alert", "reduce", "throttle"], "What a guilty principal or campaign meets."] = (
+        "throttle"
+    )
+    link_every_s: Annotated[Seconds, "Seconds between two looks for campaigns."] = 300.0
+    refit: Annotated[bool, "Also read watched principals with real learners, in the background."] = True
+    principals: Annotated[str, "File that `wellhead principals import` writes; empty: principals.json beside the log."] = ""
+
+
 class Paths(_Section, frozen=True, kw_only=True):
     """Paths that are no inference call."""
 
@@ -169,6 +189,7 @@ class Config(_Section, frozen=True, kw_only=True):
     plans: dict[str, Plan] = {}
     valve: Valve = Valve()
     rules: Rules = Rules()
+    detect: Detect = Detect()
     paths: Paths = Paths()
     audit: Audit = Audit()
 

@@ -17,10 +17,10 @@ import numpy as np
 from wellhead.core.arrays import Array, Scores
 from wellhead.core.errors import AuditError
 from wellhead.core.event import SCORES_KEPT, Coded, Event, Gap, Mark
-from wellhead.core.finding import Finding
+from wellhead.core.finding import Finding, Review
 from wellhead.core.verdict import Decision
 
-Record = Event | Coded | Gap | Mark | Finding | Decision
+Record = Event | Coded | Gap | Mark | Finding | Review | Decision
 
 _encoder = msgspec.json.Encoder(order="sorted")
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)

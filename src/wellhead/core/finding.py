@@ -25,10 +25,28 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     atlas: tuple[str, ...] = ()
 
 
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """One measured thing that makes a principal or campaign stand out, with what is honest beside it.
+
+    name: of the detector.  kind: its family; evidence of two kinds is independent.  said: one plain sentence.
+    value, low, high: decimal text; low..high is where 90 % of honest principals lie at as many rows, empty unknown.
+    """
+
+    name: str
+    kind: str
+    said: str
+    value: str = ""
+    low: str = ""
+    high: str = ""
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True, tag="finding", tag_field="kind"):
     """A case as stored in the log: who, what, and how much had been drawn.
 
-    replication_ppm, attainable_ppm: parts per million of the reference set; bits_milli: millibits.
+    signal: what made it: `replication` (damage), `guilt`, `campaign`, `promise` (its own, broken) or `drift`.
+    replication_ppm, attainable_ppm: parts per million of the reference set, -1 unread; bits_milli: millibits.
+    evidence: the strongest first, five at most a finding.  sure: how sure, and under which promise, in words.
+    segment: the honest principals it was judged among.  p_ppm: conformal p-value, -1 where there is none.
     """
 
     uid: str
@@ -41,9 +59,22 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, tag="finding", tag_fiel
     attainable_ppm: int
     bits_milli: int
     detail: str
-    evidence: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    sure: str = ""
+    segment: str = ""
+    p_ppm: int = -1
     atlas: tuple[str, ...] = ("AML.T0024.002",)
     simulated: int = 0
+    v: int = 1
+
+
+class Review(msgspec.Struct, frozen=True, kw_only=True, tag="review", tag_field="kind"):
+    """What people found a finding to be, as stored in the log: `theft`, or `honest` (a false alarm)."""
+
+    finding: str
+    time_us: int
+    verdict: str
+    reason: str = ""
     v: int = 1
 
 

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
-from wellhead.core.finding import Signal
-from wellhead.meter.sketch import View
+from wellhead.core.arrays import Array
+from wellhead.meter.view import Views
+
+KINDS = ("volume", "novelty", "inputs", "answers", "timing", "access", "account", "damage")
+"""Families of evidence; what two kinds say is taken for independent, two detectors of one kind for one voice."""
 
 
 class Detector(Protocol):
-    """Reads what the sketches say of one principal; configuration is frozen, events are never folded here.
+    """One number a principal, read from the sketches; it folds no events itself, and its configuration is frozen.
 
-    A signal is evidence: never by itself an accusation or an action.
+    name: unique, a word or two with underscores.  kind: one of KINDS.  unit: of the number, for people.
+    sides: +1 where a high value is suspicious, -1 where a low one is, both where both are.
+    high, low: what a suspicious value says, as a plain clause with `{value}` in it; empty where that side says nothing.
+    honest: who else does so, and is no attacker.  atlas: techniques.
+
+    What it says is evidence: never by itself an accusation or an action.
     """
 
-    def read(self, view: View) -> Sequence[Signal]:
-        """What this detector has to say, nothing where it has nothing. Pure; strength in 0..1."""
+    name: ClassVar[str]
+    kind: ClassVar[str]
+    unit: ClassVar[str]
+    sides: ClassVar[tuple[int, ...]]
+    high: ClassVar[str]
+    low: ClassVar[str]
+    honest: ClassVar[str]
+    atlas: ClassVar[tuple[str, ...]]
+
+    def read(self, views: Views) -> Array:
+        """(u,) float64, one number a principal; NaN where nothing can be said. Pure, vectorised, order-free."""
         ...

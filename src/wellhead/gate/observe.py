@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from wellhead.core.batch import Batch
-from wellhead.core.finding import Action, Alert, Decide, Finding, Signal
+from wellhead.core.finding import Action, Alert, Decide, Evidence, Finding, Signal
 from wellhead.core.verdict import Decision, Stance
 from wellhead.detect.groups import Groups
 from wellhead.detect.replication import Replication
@@ -148,7 +148,9 @@ class Observer:
             attainable_ppm=int(reading.attainable * 1e6),
             bits_milli=int(reading.bits * 1e3),
             detail=signal.detail,
-            evidence=tuple(f"{m}: {s.detail}" for m in members for s in self.hits.get(m, ())),
+            evidence=tuple(
+                Evidence(name=s.name, kind="rule", said=f"{m}: {s.detail}") for m in members for s in self.hits.get(m, ())
+            )[:5],
             simulated=int(not self.policy.enforce),
         )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from wellhead.core.arrays import Array
 from wellhead.meter.sample import unique_ratio
 
 MIN_GAPS = 16
@@ -91,3 +92,64 @@ def _volume(record: Mapping[str, Any], window: str, seconds: int, now_s: float) 
     if age < 1.0:
         return float(now + before * (1.0 - age))
     return float(now * max(2.0 - age, 0.0))
+
+
+class Views(msgspec.Struct, frozen=True, kw_only=True):
+    """What the sketches say of many principals: columns (u,) float64, NaN where a number is not known.
+
+    The columns that View has too mean the same. distinct: estimated distinct inputs.
+    requests, error_ratio, docs_ratio, endpoints: HTTP requests; shares of them that failed with 4xx and that went to
+    documentation, metadata or health pages; how many different paths (of 64).
+    hours: (u, 96) uint8, one bit for each of the last 768 hours in which it was active (hour since 1970 modulo 768).
+    sample: (u, SAMPLE) uint32 hashes of inputs, 0 free: the same inputs of two principals have the same hashes.
+
+    From codes, so NaN or zeros where no profile has coded the rows. placed: rows that were.
+    near_ratio: distinct neighbourhoods / distinct inputs; below 1 inputs come in near-copies.
+    features: (u, F) float32 mean of the profile's random Fourier features.  regions: (u, R) uint8 rows in each region,
+    saturated.  far: mean log distance to the nearest region, in standard deviations of the sample.
+    far_ratio: share of rows farther out than 99 % of the sample.
+    texture, residue, grain: means, 0..1, of how rough an input is, how much of it lies off the profile's axes, and how
+    round its numbers are (see wellhead.meter.traits).
+    confidence: mean.  trend: standard score of confidence rising with time.  top_share: share of the commonest label.
+
+    Filled in by whoever knows. moved: how far the second half of the rows lies from the first (squared mean discrepancy
+    less its expectation).  drawn: of the last reading.
+    """
+
+    names: tuple[str, ...]
+    attributes: tuple[frozenset[Attribute], ...]
+    rows: Array
+    volume_60s: Array
+    volume_3600s: Array
+    distinct: Array
+    unique_ratio: Array
+    full_confidence_ratio: Array
+    scores_asked_ratio: Array
+    boundary_ratio: Array
+    label_evenness: Array
+    timing_cv: Array
+    first_s: Array
+    last_s: Array
+    requests: Array
+    error_ratio: Array
+    docs_ratio: Array
+    endpoints: Array
+    hours: Array
+    sample: Array
+    placed: Array
+    near_ratio: Array
+    features: Array
+    regions: Array
+    far: Array
+    far_ratio: Array
+    texture: Array
+    residue: Array
+    grain: Array
+    confidence: Array
+    trend: Array
+    top_share: Array
+    moved: Array | None = None
+    drawn: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.names)
