@@ -16,6 +16,7 @@ from wellhead.meter.fit import fit
 from wellhead.meter.meter import Meter
 from wellhead.meter.profile import Profile
 from wellhead.meter.sketch import Sketches
+from wellhead.meter.traits import traits
 
 BATCH, BATCHES, ROUNDS, INPUTS, CLASSES = 256, 400, 5, 96, 10
 DIMENSION = 128
@@ -36,6 +37,7 @@ def batches(profile: Profile, principals: int, rng: np.random.Generator) -> list
                 time_s=1.7e9 + i + np.arange(BATCH) / BATCH,
                 fingerprint=rng.integers(0, 2**63, BATCH).astype(np.uint64),
                 codes=profile.code(inputs),
+                traits=traits(inputs),
                 asked=np.full(BATCH, Exposure.PROBABILITIES, np.uint8),
                 given=np.full(BATCH, Exposure.PROBABILITIES, np.uint8),
                 top1=probabilities.argmax(1),
@@ -59,7 +61,7 @@ def profile_of(rng: np.random.Generator) -> Profile:
 
 def us_per_event(profile: Profile, traffic: list[Batch]) -> float:
     """One Meter over all of it, the last waiting rows folded too."""
-    meter = Meter(profile, 30, Sketches())
+    meter = Meter(profile, 30, Sketches(profile.space))
     names = sorted({name for batch in traffic for name in batch.names})
     for name in names:
         meter.watch(name, traffic[0].take(np.zeros(0, np.int64)))

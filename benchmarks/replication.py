@@ -175,6 +175,7 @@ def told(profile: Profile, inputs: Any, P: Any, given: Any) -> Batch:
         time_s=np.zeros(n),
         fingerprint=np.arange(n, dtype=np.uint64),
         codes=profile.code(inputs),
+        traits=np.zeros((n, 0), np.uint8),
         asked=np.full(n, Exposure.PROBABILITIES, np.uint8),
         given=np.broadcast_to(np.uint8(given), n).copy(),
         top1=P.argmax(1).astype(np.int64),

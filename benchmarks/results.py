@@ -38,6 +38,14 @@ TARGETS = {
     "label_only_calls_vs_art": 0.1,
     "tramer_rows_reproduced": 1.0,
     "shadow64_seconds": 60.0,
+    "realised_lower_over_promised_1in100_worst": 1.0,
+    "realised_lower_over_promised_1in1000_worst": 1.0,
+    "single_found_share": 1.0,
+    "disagreement_ratio_at_alarm_single": 2.0,
+    "disagreement_ratio_at_alarm_campaign": 1.5,
+    "campaign_recall": 0.9,
+    "campaign_honest_swept": 0.01,
+    "peers_beaten_share": 1.0,
 }
 """What the project has promised of a figure, in the figure's own unit."""
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import os
-import re
 import tomllib
-import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
 from wellhead.core.errors import ConfigError
 from wellhead.core.exposure import Exposure
+from wellhead.core.tables import convert, meanings, overlay
+
+__all__ = ["Config", "exposure_of", "load", "meanings", "parse"]
 
 _PREFIX = "WELLHEAD__"
 
@@ -155,7 +155,7 @@ class Detect(_Section, frozen=True, kw_only=True):
     )
     link_every_s: Annotated[Seconds, "Seconds between two looks for campaigns."] = 300.0
     refit: Annotated[bool, "Also read watched principals with real learners, in the background."] = True
-    principals: Annotated[str, "File that `wellhead principals import` writes; empty: principals.json beside the log."] = ""
+    principals: Annotated[str, "File of `wellhead principals import`; empty: principals.json beside the log."] = ""
 
 
 class Paths(_Section, frozen=True, kw_only=True):
@@ -194,80 +194,6 @@ class Config(_Section, frozen=True, kw_only=True):
     audit: Audit = Audit()
 
 
-def meanings(section: type[msgspec.Struct]) -> dict[str, str]:
-    """What each key of a section means; empty for keys that are tables."""
-    hints = get_type_hints(section, include_extras=True).items()
-    return {key: "".join(m for m in getattr(hint, "__metadata__", ()) if isinstance(m, str)) for key, hint in hints}
-
-
-def _below(hint: Any, key: str) -> Any:
-    """The type of a key in a table, or of an item in a list; None where there is no such key."""
-    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-        below = get_type_hints(hint).get(key)
-        return get_args(below)[0] if isinstance(below, types.UnionType) else below
-    arguments = get_args(hint)
-    return arguments[get_origin(hint) is dict] if get_origin(hint) in (dict, tuple) else None
-
-
-def _did_you_mean(word: str, known: Sequence[str], otherwise: str = "known: ") -> str:
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean `{near[0]}`?" if near else otherwise and otherwise + ", ".join(known)
-
-
-def _unknown(tree: Any, hint: Any, path: str = "$") -> Iterator[str]:
-    """What is wrong with each key that the file should not hold."""
-    for key, value in tree.items() if isinstance(tree, dict) else ():
-        below = _below(hint, key)
-        if below is None and hasattr(hint, "__struct_fields__"):
-            yield f"unknown key `{key}` at `{path}`, {_did_you_mean(key, hint.__struct_fields__)}"
-        elif below is not None:
-            yield from _unknown(value, below, f"{path}.{key}")
-
-
-def _explain(error: msgspec.ValidationError) -> ConfigError:
-    """A type or range error in the words of the file."""
-    text, _, path = str(error).partition(" - at ")
-    wrong = re.fullmatch(r"Invalid enum value '(.*)'", text)
-    if wrong is None:
-        return ConfigError(f"{text[0].lower()}{text[1:]} at {path}")
-    hint: Any = Config
-    for key in re.findall(r"\.(\w+)|\[", path):
-        hint = _below(hint, key)
-    words = get_args(hint)
-    return ConfigError(
-        f"expected one of {', '.join(words)} at {path}, got `{wrong[1]}`", _did_you_mean(wrong[1], words)
-    )
-
-
-def _place(tree: dict[str, Any], name: str) -> tuple[dict[str, Any], str, Any]:
-    """The table of the tree, the key and its type that a variable such as WELLHEAD__LISTEN__PORT stands for."""
-    *sections, key = name.removeprefix(_PREFIX).lower().split("__")
-    hint: Any = Config
-    for section in (*sections, key):
-        known = getattr(hint, "__struct_fields__", ())
-        hint = _below(hint, section)
-        if hint is None:
-            raise ConfigError(f"{name}: unknown key `{section}`", _did_you_mean(section, known) if known else "")
-    for section in sections:
-        tree = tree.setdefault(section, {})
-        if not isinstance(tree, dict):
-            raise ConfigError(f"{name}: expected a table `{section}` in the file, got `{type(tree).__name__}`")
-    return tree, key, hint
-
-
-def _overlay(tree: dict[str, Any], environ: Mapping[str, str]) -> None:
-    """Put WELLHEAD__SECTION__KEY values of the environment over the file's; lists are split at commas."""
-    for name, text in environ.items():
-        if name.startswith(_PREFIX):
-            table, key, hint = _place(tree, name)
-            value = [part.strip() for part in text.split(",") if part.strip()] if get_origin(hint) is tuple else text
-            try:
-                # only here may text become a number: in the file a quoted number is a mistake
-                table[key] = msgspec.to_builtins(msgspec.convert(value, hint, strict=False))
-            except msgspec.ValidationError as e:
-                raise ConfigError(f"{name}: {str(e)[0].lower()}{str(e)[1:]}") from e
-
-
 def _inherit(tree: dict[str, Any]) -> None:
     """Keys that a plan's limits or exposure leave out are those of the whole."""
     plans = tree.get("plans")
@@ -286,15 +212,9 @@ def parse(text: str, environ: Mapping[str, str] | None = None) -> Config:
         tree = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as e:
         raise ConfigError(f"expected TOML, got a syntax error: {e}") from e
-    _overlay(tree, environ or {})
-    unknown = list(_unknown(tree, Config))
-    if unknown:
-        raise ConfigError("; ".join(unknown))
+    overlay(tree, Config, environ or {}, _PREFIX)
     _inherit(tree)
-    try:
-        return msgspec.convert(tree, Config)
-    except msgspec.ValidationError as e:
-        raise _explain(e) from e
+    return convert(tree, Config)
 
 
 def load(path: str | os.PathLike[str]) -> Config:

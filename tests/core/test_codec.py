@@ -24,10 +24,13 @@ from wellhead.core.codec import (
 )
 from wellhead.core.errors import AuditError
 from wellhead.core.event import SCORES_KEPT
+from wellhead.core.finding import Evidence
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 INTEGER = st.integers(-(2**53) + 1, 2**53 - 1)
+EVIDENCE = st.builds(Evidence, name=TEXT, kind=TEXT, said=TEXT, value=TEXT, low=TEXT, high=TEXT)
 OF = {
+    tuple[Evidence | str, ...]: st.lists(EVIDENCE | TEXT, max_size=3).map(tuple),
     str: TEXT,
     int: INTEGER,
     tuple[str, ...]: st.lists(TEXT).map(tuple),
@@ -154,5 +157,5 @@ def test_of_many_classes_the_best_are_kept_with_their_names(k, ties):
 
 def test_every_member_of_record_is_decoded_by_its_tag():
     assert {r.__struct_config__.tag for r in typing.get_args(codec.Record)} == {
-        "event", "coded", "gap", "mark", "finding", "decision",
+        "event", "coded", "gap", "mark", "finding", "review", "decision",
     }  # fmt: skip

@@ -9,6 +9,7 @@ from wellhead.core.arrays import Flat
 from wellhead.core.codec import Record
 from wellhead.core.event import Answer, Event, ModelSpec, Query
 from wellhead.core.exposure import Exposure
+from wellhead.core.finding import Evidence
 
 RECORDS = typing.get_args(Record)
 
@@ -24,7 +25,8 @@ def test_every_stored_record_says_its_version_and_its_kind(record):
 @pytest.mark.parametrize("record", RECORDS)
 def test_stored_records_hold_only_strings_and_integers(record):
     for hint in typing.get_type_hints(record).values():
-        assert hint in (str, int, tuple[str, ...], tuple[int, ...])
+        assert hint in (str, int, tuple[str, ...], tuple[int, ...], tuple[Evidence | str, ...])
+    assert set(typing.get_type_hints(Evidence).values()) == {str}
 
 
 @pytest.mark.parametrize("record", RECORDS)

@@ -100,7 +100,7 @@ def test_a_milder_decision_does_not_soften_a_stronger_one():
     g.decide(decision(Stance.THROTTLE, uid="t"))
     assert g.admit(ANN, query(), NOW).status == 403
     assert g.admit(ANN, query(), NOW + 20).status == 429
-    g.decide(decision(lifted=1))
+    g.decide(decision(uid="t", lifted=1))
     assert g.admit(ANN, query(), NOW + 20).passes
 
 

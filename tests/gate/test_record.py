@@ -9,6 +9,7 @@ from wellhead.core.errors import ProfileError
 from wellhead.core.event import ROWS_PER_EVENT, Answer, Caller, Exchange, Query
 from wellhead.core.exposure import Exposure
 from wellhead.gate.record import Recorder, fingerprints, network_of, probabilities
+from wellhead.meter.traits import traits
 
 KEY = b"k" * 32
 
@@ -21,10 +22,10 @@ class Fixed:
     def __init__(self, codes):
         self.codes = codes
 
-    def code(self, inputs):
+    def measure(self, inputs):
         if len(inputs) != len(self.codes):
             raise ProfileError("expected other inputs")
-        return self.codes
+        return self.codes, np.full(len(inputs), 0.5)
 
 
 def recorder():
@@ -52,6 +53,7 @@ def test_rows_survive_the_way_through_stored_bytes(rows):
     assert len(batch) == rows == sum(e.rows for e in events)
     assert [e.part for e in events] == list(range(len(events)))
     assert (batch.codes == codes).all()
+    assert (batch.traits == traits(x.query.inputs, np.full(rows, 0.5))).all()
     assert (batch.fingerprint == fingerprints(x.query.inputs, KEY)).all()
     assert (batch.top1 == x.answer.top1).all()
     assert np.allclose(log_scores(batch.scores), np.log(np.maximum(x.answer.scores, 1e-3)), atol=0.03)
@@ -154,7 +156,7 @@ def test_live_columns_equal_those_unpacked_from_the_stored_events(asked):
 
 
 def _equal(a, b):
-    fields = ("time_s", "codes", "asked", "given", "top1", "confidence", "scores", "score_classes", "values")
+    fields = ("time_s", "codes", "traits", "asked", "given", "top1", "confidence", "scores", "score_classes", "values")
     same = (np.array_equal(getattr(a, f), getattr(b, f), equal_nan=getattr(a, f).dtype.kind == "f") for f in fields)
     return all(same) and a.classes == b.classes
 

@@ -2,29 +2,18 @@ import numpy as np
 import pytest
 
 from wellhead.core.codec import quantise
-from wellhead.meter.record import LABELS, RECORD, SAMPLE, WORDS, combine, fold, records, unpack
+from wellhead.meter.record import RECORD, combine, fold
 from wellhead.testing.sketches import rows
 
 
 def folded(*batches):
     state = np.zeros(1, dtype=RECORD)
-    due = [fold(state, batch.principal.astype(np.intp), batch) for batch in batches]
+    due = [fold(state, batch.principal.astype(np.intp), batch, None) for batch in batches]
     return state[0], due
 
 
 def of_one(n, **columns):
     return rows(["p"] * n, range(n), **columns)
-
-
-def test_unpack_reads_what_numpy_reads():
-    rng = np.random.default_rng(1)
-    words = rng.integers(0, 2**20, (1, WORDS))
-    record, plain = records(words)[0], unpack(words[0])
-    assert all(plain[f] == record[f].tobytes() for f in ("cells", "hashes", "times"))
-    assert len(plain["times"]) == 2 * SAMPLE
-    assert plain["labels"] == tuple(record["labels"].tolist()) and len(plain["labels"]) == LABELS
-    scalars = [f for f in RECORD.names if f not in ("labels", "cells", "hashes", "times")]
-    assert [plain[f] for f in scalars] == [record[f].item() for f in scalars]
 
 
 def test_near_boundary_by_the_two_best_scores():

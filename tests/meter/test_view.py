@@ -1,20 +1,21 @@
 import math
 
+import numpy as np
 import pytest
 
 from wellhead.meter.record import LABELS, RECORD
-from wellhead.meter.view import MIN_GAPS, look
+from wellhead.meter.view import MIN_GAPS, View, Views, join, look, one
 
 
 def record(**fields):
-    arrays = {f: RECORD[f].itemsize for f in ("cells", "hashes", "times")}
-    scalars = [f for f in RECORD.names if f not in {"labels", *arrays}]
-    blank = {f: bytes(size) for f, size in arrays.items()}
-    return {**dict.fromkeys(scalars, 0), "labels": (0,) * LABELS, **blank, **fields}
+    made = np.zeros(1, RECORD)
+    for field, value in fields.items():
+        made[field] = value
+    return made
 
 
 def seen(now_s=None, **fields):
-    return look(record(**fields), "p", frozenset(), now_s)
+    return one(record(**fields), "p", frozenset(), now_s)
 
 
 def test_an_older_bucket_counts_as_far_as_it_is_inside():
@@ -47,3 +48,27 @@ def test_evenness():
 def test_ratios_of_nothing_are_zero():
     view = seen()
     assert (view.unique_ratio, view.full_confidence_ratio, view.boundary_ratio) == (0.0, 0.0, 0.0)
+
+
+def test_a_ratio_of_nothing_is_unknown_in_columns():
+    views = look(record(), ("p",), (frozenset(),), None)
+    unknown = ("unique_ratio", "boundary_ratio", "error_ratio", "near_ratio", "far", "texture", "residue", "confidence")
+    assert all(math.isnan(getattr(views, field)[0]) for field in (*unknown, "grain", "trend", "top_share"))
+
+
+def test_one_and_the_columns_say_the_same():
+    views = look(record(rows=40, used=30, scored=10, full=5, last=9.0), ("p",), (frozenset({("a", "b")}),), None)
+    view = views.view(0)
+    shared = [f for f in View.__struct_fields__ if f not in ("principal", "attributes", "timing_cv", "boundary_ratio")]
+    assert all(getattr(view, field) == getattr(views, field)[0] for field in shared)
+    assert (view.principal, view.attributes) == (views.names[0], views.attributes[0])
+
+
+def test_joined_rows_keep_their_order():
+    records = np.concatenate([record(rows=n, labels=[n] * LABELS) for n in range(1, 6)])
+    whole = look(records, "abcde", [frozenset()] * 5, None)
+    joined = join([look(records[a:b], "abcde"[a:b], [frozenset()] * (b - a), None) for a, b in ((0, 2), (2, 5))])
+    for field in Views.__struct_fields__:
+        assert np.array_equal(*(getattr(v, field) for v in (whole, joined)), equal_nan=True) if field not in (
+            "names", "attributes", "moved", "drawn"
+        ) else getattr(whole, field) == getattr(joined, field)  # fmt: skip

@@ -18,6 +18,7 @@ COMMANDS = (
     "explain",
     "decisions",
     "keys",
+    "principals",
     "profile",
     "audit",
     "rebuild",

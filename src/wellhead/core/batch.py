@@ -12,8 +12,11 @@ from wellhead.core.codec import unpack
 from wellhead.core.errors import AuditError
 from wellhead.core.event import Event
 
-ATTRIBUTES = ("organisation", "network", "agent", "created_day", "plan")
+ATTRIBUTES = ("organisation", "network", "agent", "created_day", "plan", "use")
 """What principals can share; the config says which of them tie principals whose ledgers are summed."""
+
+TRAITS = 3
+"""Texture, residue, grain: columns of `traits`."""
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,7 +25,9 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     names: the principals that occur; principal: (n,) int32 index into `names`.
     attributes: for each of `names`, the (attribute, value) pairs it was seen with (see ATTRIBUTES).
     time_s: (n,) seconds since 1970 UTC.  fingerprint: (n,) uint64 keyed hash of the input.
-    codes: (n, d) int8; d = 0 where no profile was fitted.  asked, given: (n,) uint8 Exposure.
+    codes: (n, d) int8; d = 0 where no profile was fitted, a row of zeros where it did not code that row.
+    traits: (n, 3) uint8 texture, residue and grain (see wellhead.meter.traits), 0 unknown; (n, 0) where all are.
+    asked, given: (n,) uint8 Exposure.
     top1: (n,) int64 class, -1 unknown.  confidence: (n,) float32 in 0..1, NaN where none was served.
     scores: (n, 32 or fewer) int8 from core.codec.quantise, zeros where none were served.
     score_classes: (n, 32) uint16, or (0, 0) where scores are in class order.
@@ -35,6 +40,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     time_s: Array
     fingerprint: Array
     codes: Codes
+    traits: Array
     asked: Array
     given: Array
     top1: Array
@@ -85,6 +91,13 @@ def _even(events: Sequence[Event], field: str, dtype: str, width: int = 0) -> Ar
     if len(widths) > 1 or (width and not widths <= {width}):
         raise AuditError(f"expected {field} of {width or 'one'} width, got {sorted(widths)}")
     return _stack(events, parts, dtype, width)
+
+
+def _traits(events: Sequence[Event]) -> Array:
+    traits = _stack(events, _parts(events, "traits", "|u1"), "|u1")
+    if traits.shape[1] not in (0, TRAITS):
+        raise AuditError(f"expected {TRAITS} traits a row, got {traits.shape[1]}")
+    return traits
 
 
 def _flat(events: Sequence[Event], field: str, missing: float) -> Array:
@@ -142,9 +155,41 @@ def from_events(events: Sequence[Event]) -> Batch:
         events,
         fingerprint=_even(events, "fingerprints", "<u8", 1).reshape(-1),
         codes=_even(events, "codes", "|i1"),
+        traits=_traits(events),
         top1=_flat(events, "top1", -1).astype(np.int64),
         confidence=confidence_of(_flat(events, "confidence_pm", -1)),
         scores=_stack(events, _parts(events, "scores", "|i1"), "|i1"),
         score_classes=classes if classes.shape[1] else np.zeros((0, 0), np.uint16),
         values=_flat(events, "values", np.nan),
+    )
+
+
+class Visits(msgspec.Struct, frozen=True, kw_only=True):
+    """n HTTP requests, answered or not, in the order in which they came.
+
+    names: the principals that occur; principal: (n,) int32 index into `names`.
+    time_s: (n,) seconds since 1970 UTC.  status: (n,) int64 HTTP status.  endpoint: (n,) path of each.
+    """
+
+    names: tuple[str, ...]
+    principal: Array
+    time_s: Array
+    status: Array
+    endpoint: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return int(self.principal.size)
+
+
+def visits_of(events: Sequence[Event]) -> Visits:
+    """The requests of events of any status; one that was stored in several parts counts once."""
+    first = [e for e in events if e.part == 0]
+    names = tuple(dict.fromkeys(e.principal for e in first))
+    index = {name: i for i, name in enumerate(names)}
+    return Visits(
+        names=names,
+        principal=np.array([index[e.principal] for e in first], dtype=np.int32),
+        time_s=np.array([e.time_us for e in first], dtype=np.int64) / 1e6,
+        status=np.array([e.status for e in first], dtype=np.int64),
+        endpoint=tuple(e.endpoint for e in first),
     )

@@ -156,6 +156,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag="event", tag_field="k
     address, network, agent, email: salted HMACs (hex), never the value; network is the /24 or /48.
     fingerprints: base64 of rows x 8 bytes, keyed hash of each input.
     codes: base64 of rows x d int8, the profile's projection; empty before a profile is fitted.
+    traits: base64 of rows x 3 uint8, what each input looked like (see wellhead.meter.traits); empty where unknown.
     scores: base64 of rows x min(k, 32) int8 quantised log-probabilities (see core.codec); empty without scores.
     score_classes: base64 of rows x 32 uint16 class indices, only where the model has more than 32 classes.
     top1: class index of each row, -1 unknown.  confidence_pm: per mille, -1 where none was served.
@@ -184,6 +185,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag="event", tag_field="k
     fingerprints: str = ""
     codes: str = ""
     profile: str = ""
+    traits: str = ""
     asked: int = 0
     given: int = 0
     classes: int = 0

@@ -110,11 +110,12 @@ class Gate:
         return msgspec.structs.replace(strongest, exposure=min(d.exposure for d in force))
 
     def decide(self, decision: Decision) -> None:
-        """Put a decision in force beside those that stand, or lift all of its principal's."""
+        """Put a decision in force beside those that stand, or lift the one of the same uid."""
+        standing = self.decisions.get(decision.principal, ())
         if decision.lifted:
-            self._stand(decision.principal, ())
+            self._stand(decision.principal, tuple(d for d in standing if d.uid != decision.uid))
         elif not decision.simulated:
-            self._stand(decision.principal, (*self.decisions.get(decision.principal, ()), decision))
+            self._stand(decision.principal, (*standing, decision))
 
     def _stand(self, principal: str, standing: tuple[Decision, ...]) -> None:
         if standing:

@@ -7,6 +7,8 @@ import msgspec
 from wellhead.config import Config, Exposed, Limits, exposure_of
 from wellhead.core.verdict import Stance, Verdict
 
+_RESPONSES = {"alert": Stance.WATCH, "reduce": Stance.REDUCE, "throttle": Stance.THROTTLE}
+
 
 class Terms(msgspec.Struct, frozen=True):
     """What one plan may do.
@@ -41,7 +43,7 @@ def _terms(limits: Limits, exposed: Exposed, max_drawn: float) -> Terms:
 class Policy(msgspec.Struct, frozen=True):
     """Who may do what. enforce: False lets every query pass and says what would have been done.
 
-    share: the attributes that tie principals together.
+    share: the attributes that tie principals together.  response: the stance that guilt asks for; WATCH only alerts.
     allow: principals that no decision touches, looked up when the decision would bite.
     """
 
@@ -54,6 +56,7 @@ class Policy(msgspec.Struct, frozen=True):
     closed_for_s: float
     window_days: int
     share: tuple[str, ...]
+    response: Stance = Stance.THROTTLE
 
     def terms(self, plan: str) -> Terms:
         """The terms of a plan; a plan that the config does not name has those of the whole."""
@@ -81,4 +84,5 @@ def compile_policy(config: Config) -> Policy:
         closed_for_s=config.valve.closed_for_s,
         window_days=config.valve.window_days,
         share=config.valve.share,
+        response=_RESPONSES[config.detect.response],
     )

@@ -18,6 +18,7 @@ from wellhead.core.errors import ProfileError
 from wellhead.core.event import ROWS_PER_EVENT, Answer, Caller, Event, Exchange, Query
 from wellhead.core.exposure import Exposure
 from wellhead.meter.profile import Profile
+from wellhead.meter.traits import traits
 
 Pseudonym = Callable[[str, str], str]
 """(field, value) -> salted hex token of a personal value; empty stays empty."""
@@ -81,6 +82,7 @@ class _Columns(NamedTuple):
 
     fingerprint: Array
     codes: Codes | None
+    traits: Array
     top1: Array | None
     confidence_pm: Array | None
     scores: Array | None
@@ -198,9 +200,11 @@ def _columns(queries: Sequence[Query], answers: Sequence[Answer], profile: Profi
     )
     p = probabilities(joined)
     kept, classes = (None, None) if p is None else strongest(p)
+    codes, residue = _coded(inputs, profile)
     return _Columns(
         fingerprint=fingerprints(inputs, key),
-        codes=_codes(inputs, profile),
+        codes=codes,
+        traits=traits(inputs, residue),
         top1=joined.top1,
         confidence_pm=None if p is None else (p.max(axis=1) * 1000.0).astype(np.int64),
         scores=kept,
@@ -210,13 +214,12 @@ def _columns(queries: Sequence[Query], answers: Sequence[Answer], profile: Profi
     )
 
 
-def _codes(inputs: Inputs, profile: Profile | None) -> Codes | None:
-    """None without a profile, or where the inputs do not fit it."""
-    if profile is None:
-        return None
-    with suppress(ProfileError):
-        return profile.code(inputs)
-    return None
+def _coded(inputs: Inputs, profile: Profile | None) -> tuple[Codes | None, Array | None]:
+    """Codes and residue; None without a profile, or where the inputs do not fit it."""
+    if profile is not None:
+        with suppress(ProfileError):
+            return profile.measure(inputs)
+    return None, None
 
 
 def _stack(parts: Sequence[Any]) -> Any:
@@ -236,6 +239,7 @@ class _Packed(NamedTuple):
 
     fingerprints: tuple[bytes, int]
     codes: tuple[bytes, int]
+    traits: tuple[bytes, int]
     scores: tuple[bytes, int]
     score_classes: tuple[bytes, int]
     top1: list[int]
@@ -247,6 +251,7 @@ class _Packed(NamedTuple):
         return cls(
             _raw(c.fingerprint),
             _raw(c.codes),
+            _raw(c.traits),
             _raw(c.scores),
             _raw(c.score_classes),
             [] if c.top1 is None else c.top1.tolist(),
@@ -272,6 +277,7 @@ def _event(frame: dict[str, Any], packed: _Packed, rows: tuple[int, int], part: 
         rows=b - a,
         fingerprints=_cut(packed.fingerprints, a, b),
         codes=_cut(packed.codes, a, b),
+        traits=_cut(packed.traits, a, b),
         profile=known[0],
         classes=known[1],
         top1=tuple(packed.top1[a:b]),
@@ -290,6 +296,7 @@ def _batch(events: Sequence[Event], c: _Columns) -> Batch:
         events,
         fingerprint=c.fingerprint,
         codes=np.zeros((n, 0), np.int8) if c.codes is None else c.codes,
+        traits=c.traits,
         top1=np.full(n, -1, np.int64) if c.top1 is None else c.top1.astype(np.int64),
         confidence=confidence_of(np.full(n, -1.0) if c.confidence_pm is None else c.confidence_pm),
         scores=np.zeros((n, 0), np.int8) if c.scores is None else c.scores,

@@ -75,7 +75,16 @@ class CodeMap(msgspec.Struct, frozen=True):
 
     def code(self, inputs: Inputs) -> Codes:
         """(n, d) int8."""
-        return np.clip(np.rint(self.project(inputs) / self.step), -127, 127).astype(np.int8)
+        return self.measure(inputs)[0]
+
+    def measure(self, inputs: Inputs) -> tuple[Codes, Array]:
+        """Codes (n, d) int8, and (n,) what share of each scaled input's energy lies off the axes, 0 for a blank one."""
+        self._check(inputs)
+        scaled = _scaled(flatten(inputs, self.kind), self.centre, self.spread)
+        parts = scaled @ self.axes
+        whole, kept = (np.einsum("ij,ij->i", a, a) for a in (scaled, parts))
+        off = 1.0 - kept / np.maximum(whole, 1e-12)
+        return np.clip(np.rint(parts / self.step), -127, 127).astype(np.int8), np.where(whole > 0, off, 0.0)
 
     def _check(self, inputs: Inputs) -> None:
         came = tuple(inputs.shape[1:]) if isinstance(inputs, np.ndarray) else "text"

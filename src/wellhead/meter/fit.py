@@ -13,6 +13,7 @@ from wellhead.core.event import Answer, ModelSpec
 from wellhead.meter.features import CodeMap, fit_code_map, fit_feature_map, kind_of
 from wellhead.meter.profile import Profile, Reference, majority
 from wellhead.meter.selfcheck import Learner, Sample, projected, readings, real_points, verdict
+from wellhead.meter.space import fit_space
 
 LEAST = 20
 """Rows below which neither a feature map nor a reference set means anything."""
@@ -83,6 +84,7 @@ def _candidates(
         code_map=code_map,
         feature_map=fit_feature_map(codes, code_map.step, WIDTH, 2, rng),
         reference=Reference(codes, sample.truth),
+        space=fit_space(codes, code_map.step, rng.spawn(1)[0]),
         classes=_classes(sample, spec),
         location=float(sample.truth.mean()) if regressor else 0.0,
         scale=max(float(sample.truth.std()), 1e-9) if regressor else 1.0,

@@ -58,6 +58,10 @@ class Meter:
     def update(self, batch: Batch) -> None:
         """Fold in answered rows: sketches of all, ledgers of the watched."""
         self.sketches.update(batch)
+        self.add(batch)
+
+    def add(self, batch: Batch) -> None:
+        """Fold in answered rows: ledgers of the watched alone."""
         self._accept(batch, self._days.keys())
 
     def ledger(self, principals: Iterable[str], now_s: float) -> Ledger:

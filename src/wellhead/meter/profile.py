@@ -14,6 +14,7 @@ from wellhead.core.errors import ProfileError
 from wellhead.core.event import ModelSpec
 from wellhead.meter import pack
 from wellhead.meter.features import CodeMap, FeatureMap
+from wellhead.meter.space import Space
 
 TOLERANCE = 0.1
 """A regressor's answer counts as reproduced within this share of the answers' standard deviation."""
@@ -58,12 +59,14 @@ class Profile(msgspec.Struct, frozen=True, dict=True, kw_only=True):
 
     classes: number of them, 0 for regressors.  location, scale: of a regressor's values.
     floor, attainable: replication by guessing, and by a clone with ten times the sample's rows; 0..1.
+    space: where rows lie, for the sketches; it stays what it was fitted to when the reference is renewed.
     """
 
     spec: ModelSpec
     code_map: CodeMap
     feature_map: FeatureMap
     reference: Reference
+    space: Space
     classes: int
     location: float = 0.0
     scale: float = 1.0
@@ -95,6 +98,10 @@ class Profile(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     def code(self, inputs: Inputs) -> Codes:
         """(n, d) int8, all that is kept of an input; raises ProfileError where kind or shape differ."""
         return self.code_map.code(inputs)
+
+    def measure(self, inputs: Inputs) -> tuple[Codes, Array]:
+        """Codes, and (n,) the share of each input's energy that they leave out; raises as `code` does."""
+        return self.code_map.measure(inputs)
 
     def features(self, codes: Codes) -> Features:
         """phi, (n, D) float64; raises ProfileError where the codes are too narrow."""
@@ -161,5 +168,6 @@ _PARTS: dict[str, Callable[[Any], Any]] = {
     "code_map": lambda v: CodeMap(**{**v, "shape": tuple(v["shape"])}),
     "feature_map": lambda v: FeatureMap(**v),
     "reference": lambda v: Reference(**v),
+    "space": lambda v: Space(**v),
     "check": _check,
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,9 @@ from wellhead.core.arrays import Array
 from wellhead.core.batch import Batch
 from wellhead.core.codec import log_scores
 from wellhead.core.exposure import Exposure
-from wellhead.meter import sample
-from wellhead.meter.sample import CELLS, SAMPLE
+from wellhead.meter import calls, course, ground, sample
+from wellhead.meter.sample import CELLS, SAMPLE, starts
+from wellhead.meter.space import Placed, Space
 
 LABELS = 16
 FULL_CONFIDENCE = 0.9895
@@ -26,9 +26,12 @@ DUE_VOLUME = 256
 _LARGEST_S = float(1 << 36)
 _FLOOR_S = 1e-3
 
+SUMS = ("asked", "scored", "full", "boundary", *course.SUMS, *ground.TRAIT_SUMS, *ground.PLACE_SUMS)
+"""What every row adds a whole number to; they lie side by side, and are added at once as `sums`."""
+
 # One record a principal, not one array a field: a batch touches one place in memory per principal, which is what keeps
 # the cost of an event at 10^6 principals near that at 10^4.
-RECORD = np.dtype(
+_LAYOUT = np.dtype(
     [
         ("rows", "i8"),
         ("first", "f8"),
@@ -36,10 +39,6 @@ RECORD = np.dtype(
         ("gap_log", "f8"),
         ("gap_square", "f8"),
         ("gaps", "u4"),
-        ("asked", "u4"),
-        ("scored", "u4"),
-        ("full", "u4"),
-        ("boundary", "u4"),
         ("minute", "i4"),
         ("minute_now", "u4"),
         ("minute_before", "u4"),
@@ -52,13 +51,28 @@ RECORD = np.dtype(
         ("cells", "u4", (CELLS,)),
         ("hashes", "u4", (SAMPLE,)),
         ("times", "u2", (SAMPLE,)),
+        *course.FIELDS,
+        *ground.FIELDS,
+        *calls.FIELDS,
+        ("sums", "i8", (len(SUMS),)),
     ]
 )
+
+
+def _with_names(layout: np.dtype[Any]) -> np.dtype[Any]:
+    """The layout with a name for each of the sums too."""
+    fields = dict(layout.fields or {})
+    start = fields["sums"][1]
+    fields |= {name: (np.dtype("i8"), start + 8 * i) for i, name in enumerate(SUMS)}
+    formats, offsets = [f[0] for f in fields.values()], [f[1] for f in fields.values()]
+    return np.dtype(
+        {"names": list(fields), "formats": formats, "offsets": offsets, "itemsize": layout.itemsize}  # type: ignore[call-overload]
+    )
+
+
+RECORD = _with_names(_LAYOUT)
 WORDS = RECORD.itemsize // 8
-_LAYOUT = struct.Struct(f"=q4d5I iII iII I q {LABELS}I {4 * CELLS}s {4 * SAMPLE}s {2 * SAMPLE}s")
-"""RECORD again: unpacking it is ten times as fast as numpy's scalars."""
-_SCALARS = (RECORD.names or ())[:-4]
-_SUMS = ("rows", "gap_log", "gap_square", "gaps", "asked", "scored", "full", "boundary", "labels", "cells")
+_ADDED = ("rows", "gap_log", "gap_square", "gaps", "labels", "cells", "sums")
 _WINDOWS = (("minute", 60), ("hour", 3600))
 
 
@@ -108,14 +122,11 @@ def _counted(owner: Array, size: int) -> Array:
     return np.bincount(owner, minlength=size).astype(np.uint32)
 
 
-def _gaps(state: Array, owner: Array, time_s: Array) -> None:
+def _gaps(state: Array, owner: Array, time_s: Array, first: Array) -> None:
     """Add the gaps between requests, rows sorted by (owner, time); rows of one request share their time."""
-    start = np.ones(owner.size, dtype=bool)
-    start[1:] = owner[1:] != owner[:-1]
     gap = np.empty(owner.size)
     gap[1:] = np.diff(time_s)
-    first = owner[start]
-    gap[start] = np.where(state["rows"][first] > 0, time_s[start] - state["last"][first], 0.0)
+    gap[first] = np.where(state["rows"] > 0, time_s[first] - state["last"], 0.0)
     real = gap > 0
     log = np.log(np.maximum(gap[real], _FLOOR_S))
     for field, weights in (("gaps", None), ("gap_log", log), ("gap_square", log * log)):
@@ -123,33 +134,69 @@ def _gaps(state: Array, owner: Array, time_s: Array) -> None:
         state[field] += column.astype(state[field].dtype)
 
 
-def fold(state: Array, inverse: Array, batch: Batch) -> Array:
-    """Add a batch to the gathered records of its principals; returns (u,) bool: worth looking at now."""
-    size = state.size
+def _times(state: Array, inverse: Array, time_s: Array, order: Array, first: Array) -> Array:
+    """Add when rows came; returns (u,) bool where a busy bucket passed a power of two."""
+    owner, ordered = inverse[order], time_s[order]
+    _gaps(state, owner, ordered, first)
+    fresh = state["rows"] == 0
+    earliest, latest = ordered[first], ordered[np.append(first[1:], owner.size) - 1]
+    state["first"] = np.where(fresh, earliest, np.minimum(state["first"], earliest))
+    state["last"] = np.where(fresh, latest, np.maximum(state["last"], latest))
+    hour = state["hour"].astype(np.int64)
+    due = _volumes(state, inverse, time_s, latest)
+    course.mark(state, inverse, time_s, hour)
+    return due
+
+
+def _answers(batch: Batch, time_s: Array) -> list[Array]:
+    """What each row adds to the first of SUMS, and to those of its confidence and traits."""
+    return [
+        (batch.asked == Exposure.PROBABILITIES) | (batch.asked == Exposure.LOGITS),
+        ~np.isnan(batch.confidence),
+        batch.confidence >= FULL_CONFIDENCE,
+        _near_boundary(batch),
+        *course.follow(time_s, batch.confidence),
+        *(ground.look_at(batch.traits) if batch.traits.shape[1] else ()),
+    ]
+
+
+def fold(state: Array, inverse: Array, batch: Batch, space: Space | None) -> Array:
+    """Add a batch to the gathered records of its principals; returns (u,) bool: worth looking at now.
+
+    inverse: (n,) index into the records, each of which occurs.
+    space: where rows lie; None, or one of other codes, and only what needs no codes is added.
+    """
     # A clock may be absurd; the buckets must still be numbers.
     time_s = np.fmin(np.fmax(batch.time_s, 0.0), _LARGEST_S)
     order = np.lexsort((time_s, inverse))
-    owner, ordered = inverse[order], time_s[order]
-    _gaps(state, owner, ordered)
-    rows = np.bincount(inverse, minlength=size)
-    ends = np.cumsum(rows)
-    fresh = state["rows"] == 0
-    first, last = ordered[ends - rows], ordered[ends - 1]
-    state["first"] = np.where(fresh, first, np.minimum(state["first"], first))
-    state["last"] = np.where(fresh, last, np.maximum(state["last"], last))
-    due = _volumes(state, inverse, time_s, last) | _crossed(state["rows"], state["rows"] + rows)
+    first = starts(inverse[order])
+    due = _times(state, inverse, time_s, order, first)
+    table = np.zeros((inverse.size, len(SUMS)), dtype=np.int64)
+    for i, column in enumerate(_answers(batch, time_s)):
+        table[:, i] = column
+    if space is not None and batch.codes.shape[1] == space.dimension:
+        _places(state, inverse, batch, space, table)
+    state["sums"] += np.add.reduceat(table[order], first, axis=0)
+    rows = np.diff(first, append=inverse.size)
+    due |= _crossed(state["rows"], state["rows"] + rows)
     state["rows"] += rows
-    state["asked"] += _counted(
-        inverse[(batch.asked == Exposure.PROBABILITIES) | (batch.asked == Exposure.LOGITS)], size
-    )
-    state["scored"] += _counted(inverse[~np.isnan(batch.confidence)], size)
-    state["full"] += _counted(inverse[batch.confidence >= FULL_CONFIDENCE], size)
-    state["boundary"] += _counted(inverse[_near_boundary(batch)], size)
     answered = batch.top1 >= 0
     cell = inverse[answered] * LABELS + batch.top1[answered] % LABELS
-    state["labels"] += _counted(cell, size * LABELS).reshape(size, LABELS)
+    state["labels"] += _counted(cell, state.size * LABELS).reshape(-1, LABELS)
     sample.add(state, inverse, batch.fingerprint)
     return due
+
+
+def _places(state: Array, inverse: Array, batch: Batch, space: Space, table: Array) -> None:
+    """Add where rows lie, and write into the last columns of the table what they add to the sums."""
+    placed, counts = ground.place(state, inverse, space, batch.codes)
+    for i, column in enumerate(ground.beyond(placed, counts, space.farthest), len(SUMS) - len(ground.PLACE_SUMS)):
+        table[:, i] = column
+    rows = np.flatnonzero(counts)
+    if rows.size:
+        rows = rows[np.argsort(inverse[rows], kind="stable")]
+        owner = inverse[rows]
+        ground.lay(state, owner, starts(owner), Placed(*(part[rows] for part in placed)), batch.fingerprint[rows])
 
 
 def records(words: Array) -> Array:
@@ -157,23 +204,22 @@ def records(words: Array) -> Array:
     return words.reshape(-1, WORDS).view(RECORD)[:, 0]
 
 
-def unpack(words: Array) -> dict[str, Any]:
-    """One record as Python numbers; `labels` is a tuple; `cells`, `hashes` and `times` are bytes."""
-    *flat, cells, hashes, times = _LAYOUT.unpack(words.tobytes())
-    plain = dict(zip(_SCALARS, flat, strict=False), labels=tuple(flat[-LABELS:]))
-    return {**plain, "cells": cells, "hashes": hashes, "times": times}
-
-
 def combine(state: Array, other: Array) -> None:
     """Add records to records of the same principals, in place."""
+    other = other.copy()
     fresh = state["rows"] == 0
-    state["first"] = np.where(fresh, other["first"], np.minimum(state["first"], other["first"]))
+    asked = other["rows"] > 0
+    state["first"] = np.where(
+        fresh, other["first"], np.where(asked, np.minimum(state["first"], other["first"]), state["first"])
+    )
     state["last"] = np.where(fresh, other["last"], np.maximum(state["last"], other["last"]))
+    course.combine(state, other, np.maximum(state["hour"], other["hour"]).astype(np.int64))
     for window, _ in _WINDOWS:
-        _add_window(state, other.copy(), window)
-    for field in _SUMS:
+        _add_window(state, other, window)
+    for part in (sample, ground, calls):
+        part.combine(state, other)
+    for field in _ADDED:
         state[field] += other[field]
-    sample.combine(state, other)
 
 
 def _add_window(state: Array, other: Array, window: str) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
 from wellhead.core.arrays import Array
@@ -38,6 +35,14 @@ def _sorted(hashes: Array, times: Array) -> tuple[Array, Array]:
     """Both with each row in falling order of its hashes, so that free places are last."""
     order = np.argsort(hashes, axis=1)[:, ::-1]
     return np.take_along_axis(hashes, order, axis=1), np.take_along_axis(times, order, axis=1)
+
+
+def starts(owner: Array) -> Array:
+    """Where each run of equal numbers begins."""
+    changes = np.empty(owner.size, dtype=bool)
+    changes[:1] = True
+    np.not_equal(owner[1:], owner[:-1], out=changes[1:])
+    return np.flatnonzero(changes)
 
 
 def add(state: Array, inverse: Array, fingerprint: Array) -> None:
@@ -116,35 +121,37 @@ def combine(state: Array, other: Array) -> None:
         state["used"][both] = np.count_nonzero(hashes, axis=1)
 
 
-def unique_ratio(record: Mapping[str, Any]) -> float:
-    """Distinct inputs / rows of one record, in [0, 1]; 0 without rows.
-
-    record: `rows` and `used`; `hashes`, `times` and `cells` as bytes.
+def unique_ratio(record: Array) -> Array:
+    """(u,) distinct inputs / rows of records (u,), in [0, 1]; 0 without rows.
 
     Exact while the sample holds every input. Beyond, the sample's own ratio of inputs to times asked, which has no
     error where nothing repeats, but sees a hot input hardly ever and then too much of it. So cells that stand out are
     left out of it, and it is weighed by its variance against the k-minimum-values estimate (Bar-Yossef et al. 2002),
     whose relative variance is 1 / (k - 2) whatever repeats, and which is the answer where it is clearly less.
     """
-    rows, used = record["rows"], record["used"]
-    times = np.frombuffer(record["times"], np.uint16).astype(np.float64)
-    if used < SAMPLE or times.sum() == rows:
-        return float(used / rows) if rows else 0.0
-    hashes = np.frombuffer(record["hashes"], np.uint32)
-    within, variance = _within(rows, hashes, times, np.frombuffer(record["cells"], np.uint32))
-    spanned = (SAMPLE - 1) * 2.0**32 / (2.0**32 - float(hashes.min())) / rows
-    if spanned < _CLEARLY * within:
-        return float(spanned)
+    rows = np.maximum(record["rows"], 1)
+    ratio = record["used"] / rows
+    sampled = np.flatnonzero((record["used"] == SAMPLE) & (record["times"].sum(axis=1) != record["rows"]))
+    if sampled.size:
+        ratio[sampled] = _sampled(record[sampled], rows[sampled])
+    return np.asarray(ratio)
+
+
+def _sampled(record: Array, rows: Array) -> Array:
+    within, variance = _within(rows, record["hashes"], record["times"].astype(np.float64), record["cells"])
+    spanned = (SAMPLE - 1) * 2.0**32 / (2.0**32 - record["hashes"].min(axis=1)) / rows
     weight = variance / (variance + 1.0 / (SAMPLE - 2))
-    return float(min(within + weight * (spanned - within), 1.0))
+    weighed = np.minimum(within + weight * (spanned - within), 1.0)
+    return np.asarray(np.where(spanned < _CLEARLY * within, spanned, weighed))
 
 
-def _within(rows: int, hashes: Array, times: Array, cells: Array) -> tuple[float, float]:
+def _within(rows: Array, hashes: Array, times: Array, cells: Array) -> tuple[Array, Array]:
     """The ratio by the sample, but for cells with a hot input, and its relative variance; 1 and 1 without any."""
-    usual = float(np.median(cells))
+    usual = np.median(cells, axis=1)[:, None]
     calm = cells <= usual + 6.0 * np.sqrt(usual) + 8.0
-    seen = times[calm[hashes % CELLS]]
-    if not seen.size:
-        return 1.0, 1.0
-    ratio = float(seen.size / seen.sum() * cells[calm].sum() / rows * (CELLS / np.count_nonzero(calm)))
-    return ratio, float(seen.var() / seen.mean() ** 2 / seen.size)
+    seen = np.where(np.take_along_axis(calm, (hashes % CELLS).astype(np.intp), axis=1), times, 0.0)
+    size = np.count_nonzero(seen, axis=1)
+    total = np.maximum(seen.sum(axis=1), 1.0)
+    ratio = size / total * (cells * calm).sum(axis=1) / rows * (CELLS / np.count_nonzero(calm, axis=1))
+    variance = (seen**2).sum(axis=1) / total**2 - 1.0 / np.maximum(size, 1)
+    return np.where(size > 0, ratio, 1.0), np.where(size > 0, np.maximum(variance, 0.0), 1.0)

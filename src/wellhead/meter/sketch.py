@@ -13,32 +13,37 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from wellhead.core.arrays import Array
-from wellhead.core.batch import Batch
+from wellhead.core.batch import Batch, Visits
+from wellhead.core.errors import ProfileError
+from wellhead.meter import calls
 from wellhead.meter.names import Names
-from wellhead.meter.record import WORDS, combine, fold, records, unpack
-from wellhead.meter.view import Attribute, View, look
+from wellhead.meter.record import WORDS, combine, fold, records
+from wellhead.meter.space import Space
+from wellhead.meter.view import Attribute, View, Views, join, look, one
 
 __all__ = ["VALUES_PER_ATTRIBUTE", "Attribute", "Sketches", "View"]
 
 VALUES_PER_ATTRIBUTE = 8
 
 _CHUNK = 1 << 17
+_LOOK = 4096
 _ALL = slice(None)
-_NOTHING: frozenset[Attribute] = frozenset()
 
 
 class Sketches:
     """The records of all principals, in the order in which they were first seen.
 
     due: principals worth looking at after the last batch: their rows, or those of a busy minute or hour, passed a
-    power of two.
+    power of two.  space: where coded rows lie; None until a profile is fitted, then it stays.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, space: Space | None = None) -> None:
         self._names = Names()
+        self._space = space
         self.due: list[str] = []
         self._chunks: list[Array] = []
-        self._attributes: dict[int, frozenset[Attribute]] = {}
+        # Tuples, since a set of four pairs takes three times the memory.
+        self._attributes: list[tuple[Attribute, ...]] = []
         self._pairs: dict[Attribute, Attribute] = {}
 
     def __len__(self) -> int:
@@ -49,14 +54,23 @@ class Sketches:
         """All principals, in the order in which they were first seen."""
         return self._names.names
 
+    @property
+    def space(self) -> Space | None:
+        """Where coded rows lie; raises ProfileError where another is set once rows may have been placed in one."""
+        return self._space
+
+    @space.setter
+    def space(self, space: Space) -> None:
+        if self._space is not None and self._space is not space:
+            raise ProfileError("these sketches have a space already", "start new ones, and fold the history into them")
+        self._space = space
+
     def update(self, batch: Batch) -> None:
         """Add a batch."""
         self.due = []
         if not len(batch):
             return
-        rows = np.bincount(batch.principal, minlength=len(batch.names))
-        present = np.flatnonzero(rows)
-        inverse = (np.cumsum(rows > 0) - 1)[batch.principal]
+        present, inverse = _present(batch.principal, len(batch.names))
         names, attributes = batch.names, batch.attributes
         if present.size < len(names):
             names = tuple(names[i] for i in present)
@@ -64,9 +78,19 @@ class Sketches:
         where = self._places(names)
         state = self._gather(where)
         self._notice(state, where, attributes)
-        due = fold(state, inverse, batch)
+        due = fold(state, inverse, batch, self._space)
         self._scatter(where, state)
         self.due = [names[i] for i in np.flatnonzero(due)]
+
+    def visit(self, visits: Visits) -> None:
+        """Add HTTP requests, answered or not."""
+        if not len(visits):
+            return
+        present, inverse = _present(visits.principal, len(visits.names))
+        where = self._places([visits.names[i] for i in present])
+        state = self._gather(where)
+        calls.visit(state, inverse, visits)
+        self._scatter(where, state)
 
     def view(self, name: str, now_s: float | None = None) -> View:
         """What is known of a principal; an empty View for one never seen.
@@ -76,8 +100,26 @@ class Sketches:
         place = self._names.find(name)
         if place < 0:
             return View(principal=name)
-        record = unpack(self._chunks[place // _CHUNK][place % _CHUNK])
-        return look(record, name, self._attributes.get(place, _NOTHING), now_s)
+        state = records(self._chunks[place // _CHUNK][place % _CHUNK])
+        return one(state, name, frozenset(self._attributes[place]), now_s)
+
+    def columns(self, names: Sequence[str] | None = None, now_s: float | None = None) -> Views:
+        """What is known of these principals, of all where None; a row of nothing for one never seen.
+
+        now_s: as for `view`.
+        """
+        names = self.names if names is None else names
+        parts = [self._look(names[i : i + _LOOK], now_s) for i in range(0, len(names), _LOOK)]
+        return join(parts) if parts else self._look((), now_s)
+
+    def _look(self, names: Sequence[str], now_s: float | None) -> Views:
+        where = np.fromiter(map(self._names.find, names), np.intp, len(names))
+        state = np.zeros((where.size, WORDS), dtype=np.int64)
+        known = np.flatnonzero(where >= 0)
+        if known.size:
+            state[known] = self._gather(where[known]).view(np.int64).reshape(known.size, WORDS)
+        attributes = [frozenset(self._attributes[place] if place >= 0 else ()) for place in where.tolist()]
+        return look(records(state), names, attributes, now_s)
 
     def views(self) -> Iterable[View]:
         """All principals, in the order in which they were first seen."""
@@ -85,13 +127,13 @@ class Sketches:
 
     def merge(self, other: Sketches) -> Sketches:
         """A new Sketches of both; equal to folding all rows into one, but for the gaps across the seam."""
-        merged = Sketches()
+        merged = Sketches(self.space or other.space)
         for part in (self, other):
             for start in range(0, len(part), _CHUNK):
                 names = part.names[start : start + _CHUNK]
                 where = merged._places(names)
                 state = merged._gather(where)
-                merged._notice(state, where, [part._attributes.get(start + i, _NOTHING) for i in range(len(names))])
+                merged._notice(state, where, [frozenset(a) for a in part._attributes[start : start + _CHUNK]])
                 combine(state, records(part._chunks[start // _CHUNK][: len(names)]))
                 merged._scatter(where, state)
         return merged
@@ -99,6 +141,7 @@ class Sketches:
     def _places(self, names: Sequence[str]) -> Array:
         """(u,) record numbers of these principals, made where new."""
         places = self._names.number(names)
+        self._attributes.extend(() for _ in range(len(self) - len(self._attributes)))
         while len(self._chunks) * _CHUNK < len(self):
             self._chunks.append(np.zeros((_CHUNK, WORDS), dtype=np.int64))
         return places
@@ -108,19 +151,19 @@ class Sketches:
         hashes = np.fromiter(map(hash, attributes), np.int64, len(attributes))
         for i in np.flatnonzero(hashes != state["seen"]).tolist():
             place = int(where[i])
-            known = self._attributes.get(place, _NOTHING)
-            if not attributes[i] <= known:
-                self._attributes[place] = self._capped(known | attributes[i])
+            known = self._attributes[place]
+            if not attributes[i].issubset(known):
+                self._attributes[place] = self._capped(attributes[i].union(known))
         state["seen"] = hashes
 
-    def _capped(self, pairs: frozenset[Attribute]) -> frozenset[Attribute]:
+    def _capped(self, pairs: frozenset[Attribute]) -> tuple[Attribute, ...]:
         """At most VALUES_PER_ATTRIBUTE values of each attribute; equal pairs are one object, since many share them."""
         if len(pairs) > VALUES_PER_ATTRIBUTE:
             union = sorted(pairs)
             ahead = [("", "")] * VALUES_PER_ATTRIBUTE + union
             pairs = frozenset(pair for pair, eighth in zip(union, ahead, strict=False) if pair[0] != eighth[0])
         intern = self._pairs.setdefault
-        return frozenset([intern(pair, pair) for pair in pairs])
+        return tuple([intern(pair, pair) for pair in pairs])
 
     def _gather(self, where: Array) -> Array:
         """(u,) records, copied."""
@@ -140,3 +183,9 @@ class Sketches:
             return [(self._chunks[0], _ALL)]
         numbers = where // _CHUNK
         return [(self._chunks[c], np.flatnonzero(numbers == c)) for c in np.flatnonzero(np.bincount(numbers))]
+
+
+def _present(principal: Array, size: int) -> tuple[Array, Array]:
+    """Which of so many names occur, and each row's index among these."""
+    rows = np.bincount(principal, minlength=size)
+    return np.flatnonzero(rows), (np.cumsum(rows > 0) - 1)[principal]

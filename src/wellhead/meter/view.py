@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from wellhead.core.arrays import Array
+from wellhead.meter import course, ground
 from wellhead.meter.sample import unique_ratio
+from wellhead.meter.traits import TOP
 
 MIN_GAPS = 16
 """Below so many gaps nothing is said about timing."""
+_PER_MILLE = 1000.0
+_WHO = ("principal", "attributes")
 
 Attribute = tuple[str, str]
 
@@ -45,61 +51,12 @@ class View(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     attributes: frozenset[Attribute] = frozenset()
 
 
-def look(record: Mapping[str, Any], name: str, attributes: frozenset[Attribute], now_s: float | None) -> View:
-    """The View of one record; volumes are those before now_s, or before the last row where it is None or earlier."""
-    rows, scored, last = record["rows"], record["scored"], record["last"]
-    now = last if now_s is None else max(now_s, last)
-    return View(
-        principal=name,
-        rows=rows,
-        volume_60s=_volume(record, "minute", 60, now),
-        volume_3600s=_volume(record, "hour", 3600, now),
-        unique_ratio=unique_ratio(record),
-        full_confidence_ratio=_ratio(record["full"], scored),
-        scores_asked_ratio=_ratio(record["asked"], rows),
-        boundary_ratio=_ratio(record["boundary"], scored),
-        label_evenness=_evenness(record["labels"]),
-        timing_cv=_timing_cv(record["gaps"], record["gap_log"], record["gap_square"]),
-        first_s=record["first"],
-        last_s=last,
-        attributes=attributes,
-    )
-
-
-def _ratio(part: int, whole: int) -> float:
-    return part / whole if whole else 0.0
-
-
-def _timing_cv(gaps: int, total: float, square: float) -> float:
-    if gaps < MIN_GAPS:
-        return math.nan
-    variance = max(square / gaps - (total / gaps) ** 2, 0.0)
-    return math.sqrt(math.expm1(min(variance, 50.0)))
-
-
-def _evenness(labels: Sequence[int]) -> float:
-    total = sum(labels)
-    shares = [n / total for n in labels if n]
-    if len(shares) < 2:
-        return 0.0
-    return -sum(p * math.log(p) for p in shares) / math.log(len(shares))
-
-
-def _volume(record: Mapping[str, Any], window: str, seconds: int, now_s: float) -> float:
-    """Rows in the last `seconds` before now_s: the current bucket, and what of the one before is still inside."""
-    age = max(now_s / seconds - record[window], 0.0)
-    now, before = record[f"{window}_now"], record[f"{window}_before"]
-    if age < 1.0:
-        return float(now + before * (1.0 - age))
-    return float(now * max(2.0 - age, 0.0))
-
-
 class Views(msgspec.Struct, frozen=True, kw_only=True):
     """What the sketches say of many principals: columns (u,) float64, NaN where a number is not known.
 
     The columns that View has too mean the same. distinct: estimated distinct inputs.
-    requests, error_ratio, docs_ratio, endpoints: HTTP requests; shares of them that failed with 4xx and that went to
-    documentation, metadata or health pages; how many different paths (of 64).
+    requests, error_ratio, docs_ratio, endpoints: HTTP requests; shares of them that failed with 4xx (but 429, which
+    the valve answers too) and that went to documentation, metadata or health pages; how many different paths (of 64).
     hours: (u, 96) uint8, one bit for each of the last 768 hours in which it was active (hour since 1970 modulo 768).
     sample: (u, SAMPLE) uint32 hashes of inputs, 0 free: the same inputs of two principals have the same hashes.
 
@@ -153,3 +110,103 @@ class Views(msgspec.Struct, frozen=True, kw_only=True):
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def view(self, index: int) -> View:
+        """One row as a View; what is not known is 0 there, but for timing_cv."""
+        plain = {f: float(getattr(self, f)[index]) for f in View.__struct_fields__ if f not in _WHO}
+        return _view(plain, self.names[index], self.attributes[index])
+
+
+def look(record: Array, names: Sequence[str], attributes: Sequence[frozenset[Attribute]], now_s: float | None) -> Views:
+    """The Views of records (u,); volumes are those before now_s, or before the last row where it is None or earlier."""
+    requests, scored, placed = (record[f].astype(np.float64) for f in ("requests", "scored", "placed"))
+    labels = record["labels"]
+    plain = _plain(record, now_s)
+    distinct = plain["unique_ratio"] * plain["rows"]
+    return Views(
+        names=tuple(names),
+        attributes=tuple(attributes),
+        **plain,
+        distinct=np.nan_to_num(distinct),
+        requests=requests,
+        error_ratio=_ratio(record["errors"], requests),
+        docs_ratio=_ratio(record["docs"], requests),
+        endpoints=np.bitwise_count(record["endpoints"]).astype(np.float64),
+        hours=record["active"].copy(),
+        sample=record["hashes"].copy(),
+        placed=placed,
+        near_ratio=ground.near_ratio(record["pairs"], plain["unique_ratio"] * placed),
+        features=(record["features"] / (127.0 * np.maximum(placed, 1.0))[:, None]).astype(np.float32),
+        regions=record["regions"].copy(),
+        far=_ratio(record["far"] / ground.FAR_STEPS, placed),
+        far_ratio=_ratio(record["outside"], placed),
+        texture=_ratio(record["texture"] / TOP, record["textured"]),
+        residue=_ratio(record["residue"] / TOP, record["coded"]),
+        grain=_ratio(record["grain"] / TOP, record["textured"]),
+        confidence=_ratio(record["sure"] / _PER_MILLE, scored),
+        trend=course.trend(record),
+        top_share=_ratio(labels.max(axis=1), labels.sum(axis=1)),
+    )
+
+
+def _plain(record: Array, now_s: float | None) -> dict[str, Array]:
+    """The numbers that View has too, NaN where one is not known."""
+    rows, scored, last = record["rows"].astype(np.float64), record["scored"], record["last"]
+    now = last if now_s is None else np.maximum(now_s, last)
+    return {
+        "rows": rows,
+        "volume_60s": _volume(record, "minute", 60, now),
+        "volume_3600s": _volume(record, "hour", 3600, now),
+        "unique_ratio": np.where(rows > 0, unique_ratio(record), np.nan),
+        "full_confidence_ratio": _ratio(record["full"], scored),
+        "scores_asked_ratio": _ratio(record["asked"], rows),
+        "boundary_ratio": _ratio(record["boundary"], scored),
+        "label_evenness": _evenness(record["labels"]),
+        "timing_cv": _timing_cv(record),
+        "first_s": record["first"].copy(),
+        "last_s": last.copy(),
+    }
+
+
+def one(record: Array, name: str, attributes: frozenset[Attribute], now_s: float | None) -> View:
+    """The View of a single record (1,); a ratio of nothing is 0."""
+    return _view({f: float(column[0]) for f, column in _plain(record, now_s).items()}, name, attributes)
+
+
+def _view(plain: dict[str, Any], name: str, attributes: frozenset[Attribute]) -> View:
+    zeros = {f: math.nan if f == "timing_cv" else 0.0 for f, v in plain.items() if math.isnan(v)}
+    return View(principal=name, attributes=attributes, **{**plain, **zeros, "rows": int(plain["rows"])})
+
+
+def join(parts: Sequence[Views]) -> Views:
+    """The rows of all of these Views, in order; at least one."""
+    if len(parts) == 1:
+        return parts[0]
+    columns = [f for f in Views.__struct_fields__ if getattr(parts[0], f) is not None]
+    pairs = {f: [getattr(part, f) for part in parts] for f in columns}
+    chained = {f: tuple(chain.from_iterable(pairs.pop(f))) for f in ("names", "attributes")}
+    return Views(**chained, **{f: np.concatenate(arrays) for f, arrays in pairs.items()})
+
+
+def _ratio(part: Array, whole: Array) -> Array:
+    return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+
+
+def _timing_cv(record: Array) -> Array:
+    gaps = np.maximum(record["gaps"].astype(np.float64), 1.0)
+    variance = np.maximum(record["gap_square"] / gaps - (record["gap_log"] / gaps) ** 2, 0.0)
+    return np.where(record["gaps"] < MIN_GAPS, np.nan, np.sqrt(np.expm1(np.minimum(variance, 50.0))))
+
+
+def _evenness(labels: Array) -> Array:
+    """Of counts (u, k); 0 where fewer than two differ from 0."""
+    shares = labels / np.maximum(labels.sum(axis=1, keepdims=True), 1.0)
+    entropy = (shares * np.log(np.where(shares > 0, shares, 1.0))).sum(axis=1)
+    return 0.0 - entropy / np.log(np.maximum(np.count_nonzero(labels, axis=1), 2))
+
+
+def _volume(record: Array, window: str, seconds: int, now_s: Array) -> Array:
+    """Rows in the last `seconds` before now_s: the current bucket, and what of the one before is still inside."""
+    age = np.maximum(now_s / seconds - record[window], 0.0)
+    now, before = record[f"{window}_now"], record[f"{window}_before"]
+    return np.where(age < 1.0, now + before * (1.0 - age), now * np.maximum(2.0 - age, 0.0))

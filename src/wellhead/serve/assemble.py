@@ -13,10 +13,10 @@ import msgspec
 from wellhead.audit.entries import records
 from wellhead.audit.log import Log
 from wellhead.config import Config
-from wellhead.core.batch import from_events
+from wellhead.core.batch import from_events, visits_of
 from wellhead.core.errors import ConfigError
 from wellhead.core.event import Event, Mark
-from wellhead.core.finding import Finding
+from wellhead.core.finding import Finding, Review
 from wellhead.core.verdict import Decision
 from wellhead.defend.pipeline import Pipeline
 from wellhead.detect.replication import Replication
@@ -26,10 +26,12 @@ from wellhead.gate.observe import Observer
 from wellhead.gate.policy import compile_policy
 from wellhead.gate.quota import DAY_S
 from wellhead.gate.record import Recorder
-from wellhead.meter.sketch import Sketches
-from wellhead.serve import profiles
+from wellhead.serve import profiles, promises
 from wellhead.serve.fitting import Fitting
-from wellhead.serve.worker import Books, Worker
+from wellhead.serve.keeping import Keeping
+from wellhead.serve.linking import Linking
+from wellhead.serve.refit import Refitting
+from wellhead.serve.worker import Aide, Books, Worker
 from wellhead.store.history import History, rebuild
 from wellhead.store.personal import Personal
 
@@ -61,8 +63,11 @@ def rules_of(config: Config) -> Rules:
     return Rules(files, config.rules.disabled)
 
 
-def assemble(config: Config, clock: Callable[[], float]) -> Worker:
-    """The gate with its memory restored from the log, and the worker behind it, not yet started."""
+def assemble(config: Config, clock: Callable[[], float], background: bool = True) -> Worker:
+    """The gate with its memory restored from the log, and the worker behind it, not yet started.
+
+    background: with a live linker, refits, and a promise that is taken up again when its file changes.
+    """
     folder = Path(config.audit.directory)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -76,7 +81,9 @@ def assemble(config: Config, clock: Callable[[], float]) -> Worker:
     policy = compile_policy(config)
     history = _history(folder, log.size)
     limit = Replication(config.valve.max_drawn, config.valve.max_drawn_group)
-    observer = Observer(policy, Sketches(), rules_of(config), limit, history.rows_of)
+    looking = promises.looking_of(config, profile, _origin_s(config, folder))
+    observer = Observer(policy, looking, rules_of(config), limit, history.rows_of)
+    observer.equip = lambda fitted: promises.detectors_of(config, fitted)
     gate = Gate(policy, Pipeline(), key)
     books = Books(
         log,
@@ -87,7 +94,7 @@ def assemble(config: Config, clock: Callable[[], float]) -> Worker:
     )
     fitting = Fitting(None if profile else lambda inputs, answers: profiles.fit_profile(inputs, answers, spec))
     worker = Worker(gate, observer, books, fitting, clock)
-    restore(worker, folder)
+    restore(worker, folder, profile.id if profile else "")
     log.append(
         [Mark(time_us=now_us, what="start", detail=f"mode {config.mode}, profile {profile.id if profile else 'none'}")]
     )
@@ -96,7 +103,27 @@ def assemble(config: Config, clock: Callable[[], float]) -> Worker:
         print(f"wellhead: {said}; `wellhead profile fit` does it before", file=sys.stderr, flush=True)
     if profile is not None:
         worker.perform(observer.fitted(profile, clock()))
+    keeping = Keeping(config, observer, lambda mark: log.append([mark]))
+    worker.perform(keeping.begin(clock()))
+    if background:
+        worker.aides = [keeping, *_background(config, observer)]
     return worker
+
+
+def _background(config: Config, observer: Observer) -> list[Aide]:
+    """The linker, and the refits where they are wanted."""
+    alpha, every_s = promises.budget_of(config).alpha, config.detect.link_every_s
+    linking = Linking(observer, alpha, every_s, lambda: promises.load_population(config))
+    return [linking, Refitting(observer)] if config.detect.refit else [linking]
+
+
+def _origin_s(config: Config, folder: Path) -> float:
+    """When the first period began: that of the promise, or the log's own beginning."""
+    promise = promises.load(config)
+    if promise is not None and promise.origin_s:
+        return promise.origin_s
+    first = next((r.time_us for _, r in records(folder) if isinstance(r, Mark | Event)), 0)
+    return first / 1e6
 
 
 def _history(folder: Path, size: int) -> History:
@@ -108,31 +135,33 @@ def _history(folder: Path, size: int) -> History:
     return history
 
 
-def restore(worker: Worker, folder: Path) -> None:
-    """Take up from the log what an earlier run knew: sketches, rule hits, quotas, findings, decisions in force."""
+def restore(worker: Worker, folder: Path, profile: str) -> None:
+    """Take up from the log what an earlier run knew: sketches, rule hits, quotas, findings, reviews, decisions.
+
+    profile: id of the one in force; only its codes say where rows lie, those of an older one have another width.
+    """
     observer, waiting = worker.observer, list[Event]()
     today = int(worker.clock() // DAY_S)
     decisions: list[Decision] = []
 
     def fold() -> None:
         if waiting:
-            observer.observe(from_events(waiting), waiting[-1].time_us / 1e6)
+            answered = [e for e in waiting if e.status == 200 and e.given > 0]
+            observer.observe(from_events(answered), waiting[-1].time_us / 1e6, visits_of(waiting))
             waiting.clear()
 
     for _, record in records(folder):
         if isinstance(record, Event):
-            if record.status == 200 and record.given > 0:
-                # sketches and rules need no codes, and those of an older profile have another width
-                waiting.append(msgspec.structs.replace(record, codes=""))
-                if record.time_us // 1_000_000 // DAY_S == today:
-                    worker.gate.spent(record.principal, today, record.rows)
+            waiting.append(record if record.profile == profile else msgspec.structs.replace(record, codes=""))
+            if record.status == 200 and record.given > 0 and record.time_us // 1_000_000 // DAY_S == today:
+                worker.gate.spent(record.principal, today, record.rows)
             if len(waiting) >= _REPLAY:
                 fold()
-        elif isinstance(record, Finding):
+        elif isinstance(record, Finding | Review | Decision):
+            fold()
             observer.restore(record)
-        elif isinstance(record, Decision):
-            observer.restore(record)
-            decisions.append(record)
+            if isinstance(record, Decision):
+                decisions.append(record)
     fold()
     now_us = int(worker.clock() * 1e6)
     worker.take_up([d for d in decisions if d.expires_us > now_us])

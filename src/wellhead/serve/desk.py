@@ -5,11 +5,28 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from wellhead.core.errors import ConfigError
 from wellhead.core.exposure import Exposure
+from wellhead.core.finding import Finding, Review
 from wellhead.core.verdict import Decision, Stance
-from wellhead.gate.observe import OPERATOR
-from wellhead.serve.status import Ask, DecisionRow, Explanation, Reply, Standing, Status
+from wellhead.detect.promise import announced, segment_sizes
+from wellhead.gate.cases import HONEST, OPERATOR, THEFT, sentences
+from wellhead.gate.suspects import cold
+from wellhead.serve.linking import Linking
+from wellhead.serve.refit import Refitting
+from wellhead.serve.status import (
+    Ask,
+    DecisionRow,
+    Explanation,
+    FindingRow,
+    Promised,
+    Reply,
+    SegmentRow,
+    Standing,
+    Status,
+)
 
 if TYPE_CHECKING:
     from wellhead.serve.worker import Worker
@@ -34,6 +51,9 @@ class Desk:
             "decisions": self._decisions,
             "decide": self._decide,
             "lift": self._lift,
+            "findings": self._findings,
+            "find": self._find,
+            "review": self._review,
         }
         if ask.ask not in verbs:
             raise ConfigError(f"expected one of {', '.join(verbs)}, got `{ask.ask}`")
@@ -63,30 +83,44 @@ class Desk:
                 failed_closed=worker.gate.pipeline.failures,
                 unmetered=worker.counts.unmetered,
                 standings=tuple(self._standing(name) for name in shown),
+                promise=self._promised(),
             )
         )
 
-    def _rank(self, name: str) -> tuple[float, int]:
-        reading = self._observer.readings.get((name,))
-        return (reading.drawn if reading else -1.0, self._observer.rows[name])
+    def _rank(self, name: str) -> tuple[bool, float, float, int]:
+        """Guilt that is established first, then what was drawn, then how unlike honest principals it is."""
+        reading = self._observer.damage.readings.get((name,))
+        suspicion = self._observer.suspects.standing(name)
+        drawn = reading.drawn if reading else -1.0
+        return (suspicion.alarmed, drawn, -suspicion.p, self._observer.rows[name])
 
     def _standing(self, name: str) -> Standing:
-        now_s = self._now_s()
-        reading = self._observer.readings.get((name,))
+        now_s, observer = self._now_s(), self._observer
+        reading = observer.damage.readings.get((name,))
         decision = self._strongest(name)
-        read = (
-            (reading.replication, reading.attainable, reading.floor, reading.drawn, reading.bits)
-            if reading
-            else (-1.0,) * 5
-        )
-        return Standing(
+        suspicion = observer.suspects.standing(name)
+        standing = Standing(
             name,
-            self._observer.rows.get(name, 0),
-            self._observer.sketches.view(name, now_s).volume_60s,
-            *read,
+            observer.rows.get(name, 0),
+            observer.sketches.view(name, now_s).volume_60s,
             stance=Stance(decision.stance).name.lower() if decision else "allow",
             reason=decision.reason if decision else "",
             expires_us=decision.expires_us if decision else 0,
+            p=suspicion.p if suspicion.word else -1.0,
+            segment=suspicion.segment,
+            word="alarmed" if suspicion.alarmed else suspicion.word,
+        )
+        if reading is None:
+            return standing
+        return msgspec.structs.replace(
+            standing,
+            replication=reading.replication,
+            attainable=reading.attainable,
+            floor=reading.floor,
+            drawn=reading.drawn,
+            bits=reading.bits,
+            by=reading.by,
+            at_least=observer.at_least(name, reading),
         )
 
     def _strongest(self, name: str) -> Decision | None:
@@ -99,17 +133,19 @@ class Desk:
         observer, name = self._observer, ask.principal
         if name not in observer.rows:
             raise ConfigError(f"expected a principal that has asked something, got `{name}`", "see `wellhead status`")
-        groups = observer.groups.of([name])
-        found = [f for f in observer.findings if name in f.members]
-        policy = observer.policy
+        groups = observer.damage.groups.of([name])
+        policy, campaign = observer.policy, observer.campaigns.of(name)
         return Reply(
             explanation=Explanation(
                 standing=self._standing(name),
                 unique_ratio=observer.sketches.view(name).unique_ratio,
                 signals=tuple(s.detail for s in observer.hits.get(name, ())),
                 shares_with=tuple(sorted({m for g in groups for m in g.members} - {name})),
-                findings=tuple(f"{f.uid}: {f.title}: {f.detail}" for f in found),
-                limit=observer.limit.max_drawn if name not in policy.allow else 1.0,
+                findings=tuple(f"{f.uid}: {f.title}: {f.detail}" for f in observer.cases.of(name)),
+                limit=observer.damage.limit.max_drawn if name not in policy.allow else 1.0,
+                evidence=tuple(sentences(observer.suspects.evidence(name))),
+                campaign=tuple(m for m in campaign.members if m != name) if campaign else (),
+                campaign_reasons=campaign.reasons if campaign else (),
             )
         )
 
@@ -157,20 +193,56 @@ class Desk:
 
     def _lift(self, ask: Ask) -> Reply:
         now_us = int(self._now_s() * 1e6)
-        standing = self._strongest(ask.principal)
-        if standing is None:
+        standing = [d for d in self._worker.gate.decisions.get(ask.principal, ()) if d.in_force(now_us)]
+        if not standing:
             raise ConfigError(
                 f"expected a principal with a decision in force, got `{ask.principal}`", "see `wellhead decisions list`"
             )
-        lifted = Decision(
-            uid=standing.uid,
-            principal=ask.principal,
-            stance=standing.stance,
-            reason=ask.reason,
-            origin=OPERATOR,
-            start_us=now_us,
-            expires_us=standing.expires_us,
-            lifted=1,
+        self._worker.enact(
+            [
+                msgspec.structs.replace(d, lifted=1, origin=OPERATOR, reason=ask.reason, start_us=now_us)
+                for d in standing
+            ]
         )
-        self._worker.enact([lifted])
         return Reply(done=f"{ask.principal}: lifted; the valve will not close by itself before the old decision's end")
+
+    def _promised(self) -> Promised:
+        """What may be relied on now, in words."""
+        suspects, aides = self._observer.suspects, self._worker.aides
+        promise, standing = suspects.promise, suspects.kept()
+        rows = (
+            [SegmentRow(s, promise.word(s), n, *promise.interval(s)) for s, n in segment_sizes(promise).items()]
+            if promise
+            else []
+        )
+        return Promised(
+            said=announced(promise) if promise else cold(suspects.seen()),
+            budget=str(promise.budget) if promise else "",
+            segments=tuple(rows),
+            kept=str(standing) if standing and standing.principals else "",
+            broken=bool(standing and standing.broken),
+            drifted=bool(suspects.drift and suspects.drift.drifted),
+            campaigns=len(self._observer.campaigns.standing),
+            looks=sum(a.looks for a in aides if isinstance(a, Linking)),
+            refits=sum(a.refits for a in aides if isinstance(a, Refitting)),
+        )
+
+    def _row(self, finding: Finding) -> FindingRow:
+        review = self._observer.cases.reviews.get(finding.uid)
+        return FindingRow(finding, review.verdict, review.reason) if review else FindingRow(finding)
+
+    def _findings(self, ask: Ask) -> Reply:
+        """The newest first."""
+        return Reply(findings=tuple(self._row(f) for f in self._observer.findings[::-1][: ask.top]))
+
+    def _find(self, ask: Ask) -> Reply:
+        return Reply(findings=(self._row(self._observer.cases.find(ask.finding)),))
+
+    def _review(self, ask: Ask) -> Reply:
+        if ask.verdict not in (THEFT, HONEST):
+            raise ConfigError(f"expected {THEFT} or {HONEST}, got `{ask.verdict}`")
+        now_us = int(self._now_s() * 1e6)
+        review = Review(finding=ask.finding, time_us=now_us, verdict=ask.verdict, reason=ask.reason)
+        lifted = self._worker.review(review)
+        more = f"; {lifted} decisions lifted" if lifted else ""
+        return Reply(done=f"{ask.finding}: closed as {ask.verdict}{more}")

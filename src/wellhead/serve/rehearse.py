@@ -18,7 +18,7 @@ from wellhead.meter.profile import Profile
 from wellhead.redteam.attack import take_inputs
 from wellhead.redteam.gated import Gated
 from wellhead.redteam.oracle import Model, Oracle, Simulated, as_answer
-from wellhead.serve import profiles
+from wellhead.serve import profiles, promises
 from wellhead.serve.assemble import assemble
 
 _START_S = 1_767_225_600.0
@@ -55,10 +55,12 @@ class Rehearsal:
             self._config.audit, directory=str(folder), key=str(folder / "log.key"), anchor=""
         )
         held = msgspec.structs.replace(self._config.model, profile=str(folder / "profile.wellhead"))
-        config = msgspec.structs.replace(self._config, mode="enforce", audit=audit, model=held)
+        promise = promises.path_of(self._config)
+        detect = msgspec.structs.replace(self._config.detect, promise=str(promise) if promise.exists() else "")
+        config = msgspec.structs.replace(self._config, mode="enforce", audit=audit, model=held, detect=detect)
         profiles.save(config, self._fitted(model))
         clock = Simulated(_START_S)
-        worker = assemble(config, clock.now_s)
+        worker = assemble(config, clock.now_s, background=False)
         worker.announce = _silent
 
         def observe(exchange: Exchange) -> None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import msgspec
 
+from wellhead.core.finding import Finding
+
 
 class Standing(msgspec.Struct, frozen=True):
     """Where one principal stands now.
 
-    replication, attainable, floor, drawn: 0..1, -1 where no ledger has been read.  bits: information, -1 likewise.
-    expires_us: end of the decision in force, 0 where there is none.
+    Damage. replication, attainable, floor, drawn: 0..1, -1 where no ledger has been read.  bits: information, likewise.
+    by: what gave the replication, `refit` for real learners.  at_least: it may be more, since the inputs lie far out.
+    Guilt. p: conformal p-value of the largest score of this period, -1 where there is no promise to judge by.
+    segment: the honest principals it is judged among.  word: what is promised to them; `alarmed` where guilt is
+    established.  expires_us: end of the decision in force, 0 where there is none.
     """
 
     principal: str
@@ -23,10 +28,18 @@ class Standing(msgspec.Struct, frozen=True):
     stance: str = "allow"
     reason: str = ""
     expires_us: int = 0
+    by: str = ""
+    at_least: bool = False
+    p: float = -1.0
+    segment: str = ""
+    word: str = ""
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """Why a principal stands where it stands."""
+    """Why a principal stands where it stands. evidence: what speaks most against it, however little.
+
+    campaign: the members that it acts as one with, as far as the linker's last look could see; and why.
+    """
 
     standing: Standing
     unique_ratio: float
@@ -34,6 +47,48 @@ class Explanation(msgspec.Struct, frozen=True):
     shares_with: tuple[str, ...]
     findings: tuple[str, ...]
     limit: float
+    evidence: tuple[str, ...] = ()
+    campaign: tuple[str, ...] = ()
+    campaign_reasons: tuple[str, ...] = ()
+
+
+class SegmentRow(msgspec.Struct, frozen=True):
+    """What is promised to one segment. principals: honest principal-periods it was calibrated on.
+
+    low, high: where the realised rate of false alarms lies (5 % and 95 %), 0..1; 0 without a promise.
+    """
+
+    segment: str
+    word: str
+    principals: int
+    low: float
+    high: float
+
+
+class Promised(msgspec.Struct, frozen=True):
+    """The promise at a glance. said: one line.  kept: realised against promised alarms, empty before there are any.
+
+    broken, drifted: the tool's own alarms.  campaigns: groups in the linker's last look.  looks: of the linker so far.
+    refits: by real learners.
+    """
+
+    said: str
+    budget: str
+    segments: tuple[SegmentRow, ...] = ()
+    kept: str = ""
+    broken: bool = False
+    drifted: bool = False
+    campaigns: int = 0
+    looks: int = 0
+    refits: int = 0
+
+
+class FindingRow(msgspec.Struct, frozen=True):
+    """One finding, and what people found it to be (`theft`, `honest`, empty: nobody has looked)."""
+
+    finding: Finding
+    verdict: str = ""
+    reason: str = ""
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -54,6 +109,7 @@ class Status(msgspec.Struct, frozen=True):
     failed_closed: int
     unmetered: int
     standings: tuple[Standing, ...] = ()
+    promise: Promised | None = None
 
 
 class DecisionRow(msgspec.Struct, frozen=True):
@@ -69,7 +125,10 @@ class DecisionRow(msgspec.Struct, frozen=True):
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """A question or an order from the command line: status, explain, decisions, decide, lift."""
+    """A question or an order from the command line: status, explain, decisions, decide, lift, findings, find, review.
+
+    finding: uid.  verdict: `theft` or `honest`.
+    """
 
     ask: str
     principal: str = ""
@@ -77,6 +136,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     hours: float = 0.0
     top: int = 20
+    finding: str = ""
+    verdict: str = ""
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,4 +147,5 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     status: Status | None = None
     explanation: Explanation | None = None
     decisions: tuple[DecisionRow, ...] | None = None
+    findings: tuple[FindingRow, ...] | None = None
     done: str = ""

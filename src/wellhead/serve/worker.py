@@ -12,16 +12,17 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
 
 from wellhead.audit.log import Log
 from wellhead.core.arrays import Codes
+from wellhead.core.batch import visits_of
 from wellhead.core.codec import Record
 from wellhead.core.event import ROWS_PER_EVENT, Exchange, Gap
-from wellhead.core.finding import Action, Alert, Decide
+from wellhead.core.finding import Action, Alert, Decide, Review
 from wellhead.core.verdict import Decision
 from wellhead.gate.gate import Gate
 from wellhead.gate.observe import Observer
@@ -35,9 +36,22 @@ TICK_S = 0.05
 """How long answered queries wait to be metered together."""
 MOST = 1024
 """Exchanges of one micro-batch."""
+_SHOWN = 10
 
 Post = Callable[..., object]
 """Runs a function on the thread that owns the gate: loop.call_soon_threadsafe, or a direct call in tests."""
+
+
+class Aide(Protocol):
+    """Somebody who works beside the worker, in a thread of its own, and is asked between two micro-batches."""
+
+    def turn(self, now_s: float) -> Sequence[Action]:
+        """Take up what is done and begin what is due, in no time."""
+        ...
+
+    def stop(self) -> None:
+        """End what is in flight."""
+        ...
 
 
 class Books(msgspec.Struct):
@@ -74,6 +88,7 @@ class Worker:
         self.counts = Counts()
         self.noted: dict[str, Decision] = {}
         self.filling: Filling | None = None
+        self.aides: list[Aide] = []
         self.post: Post = _call
         self.announce: Callable[[Alert], object] = _announce
         self._inbox: deque[Exchange] = deque()
@@ -110,6 +125,8 @@ class Worker:
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()
+        for aide in self.aides:
+            aide.stop()
         while self.turn():
             pass
         self.books.history.close()
@@ -134,6 +151,8 @@ class Worker:
             except Exception as e:
                 future.set_exception(e)
         now_s = self.clock()
+        for aide in self.aides:
+            self._guarded(lambda a=aide: self.perform(a.turn(now_s)), 0)  # type: ignore[misc]
         if now_s - self._sealed_s >= self.books.seal_every_s:
             self._sealed_s = now_s
             self._guarded(lambda: self.books.log.seal(int(now_s * 1e6)), 0)
@@ -166,9 +185,12 @@ class Worker:
         self.counts.refused += sum(1 for x in exchanges if x.answer is None)
         self._check_fit(exchanges, recorded.codes)
         self._fill(exchanges, recorded.codes)
-        for batch in recorded.batches:
+        visits = visits_of(events)
+        if not recorded.batches:
+            self.observer.visit(visits)
+        for number, batch in enumerate(recorded.batches):
             self.counts.rows += len(batch)
-            self.perform(self.observer.observe(batch, self.clock()))
+            self.perform(self.observer.observe(batch, self.clock(), None if number else visits))
             self.post(self._settle, list(zip(batch.names, batch.counts(), strict=True)))
 
     def _check_fit(self, exchanges: Sequence[Exchange], codes: Sequence[Codes | None]) -> None:
@@ -224,6 +246,13 @@ class Worker:
                 decisions.append(msgspec.structs.replace(action.decision, evidence=evidence))
         self.enact(decisions)
 
+    def review(self, review: Review) -> int:
+        """Log what people found a finding to be; returns how many decisions that lifted."""
+        lifted = self.observer.review(review)
+        self.books.log.append([review])
+        self.enact(lifted)
+        return len(lifted)
+
     def enact(self, decisions: Sequence[Decision]) -> None:
         """Log decisions and put them in force."""
         if decisions:
@@ -248,4 +277,5 @@ def _call(function: Callable[..., object], *arguments: object) -> None:
 def _announce(alert: Alert) -> None:
     f = alert.finding
     noted = " (observe mode: noted only)" if f.simulated else ""
-    print(f"wellhead: {f.uid} {f.title}: {', '.join(f.members)}: {f.detail}{noted}", file=sys.stderr, flush=True)
+    who = f"{', '.join(f.members[:_SHOWN])}{f' and {more} more' if (more := len(f.members) - _SHOWN) > 0 else ''}"
+    print(f"wellhead: {f.uid} {f.title}: {who}: {f.detail}{noted}", file=sys.stderr, flush=True)

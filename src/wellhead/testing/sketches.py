@@ -52,6 +52,7 @@ def rows(
     number = {name: i for i, name in enumerate(names)}
     defaults: dict[str, Any] = {
         "codes": np.zeros((n, 0), np.int8),
+        "traits": np.zeros((n, 0), np.uint8),
         "asked": np.full(n, Exposure.PROBABILITIES, np.uint8),
         "given": np.full(n, Exposure.PROBABILITIES, np.uint8),
         "top1": np.zeros(n, np.int64),

@@ -7,6 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from wellhead.core.arrays import Array
+from wellhead.detect.signal import SHARE, odds
 from wellhead.meter.view import Views
 
 
@@ -15,13 +16,14 @@ class Unique(msgspec.Struct, frozen=True):
 
     name: ClassVar[str] = "unique"
     kind: ClassVar[str] = "novelty"
-    unit: ClassVar[str] = "share of rows"
+    unit: ClassVar[str] = SHARE
     sides: ClassVar[tuple[int, ...]] = (1, -1)
     high: ClassVar[str] = "{value} of its inputs were new"
     low: ClassVar[str] = "only {value} of its inputs were new"
     honest: ClassVar[str] = "A batch job over a customer base asks everything once; a monitor asks one thing for ever."
+    needs: ClassVar[tuple[str, ...]] = ("inputs",)
     atlas: ClassVar[tuple[str, ...]] = ("AML.T0024.002",)
 
     def read(self, views: Views) -> Array:
-        """(u,) 0..1."""
-        return views.unique_ratio
+        """(u,) log-odds of the share."""
+        return odds(views.unique_ratio, views.rows)

@@ -1,0 +1,312 @@
+"""Write docs/benchmark.md and its pictures from what `make bench NAME=detect` found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+
+from benchmarks import detect_plots as plots
+from benchmarks import results
+from benchmarks.detect_metrics import Details, Number, ScenarioRow
+from benchmarks.results import Figure
+
+T = TypeVar("T")
+PAGE = Path(__file__).parent.parent / "docs" / "benchmark.md"
+HEADLINES = {
+    "single_found_share": "A1-A8 found within the budget of 2,000 queries",
+    "disagreement_ratio_at_alarm_single": "A1-A8: disagreement of the clone at the alarm over the full budget's",
+    "fidelity_at_alarm_single": "A1-A8: clone at the alarm, median agreement with the model",
+    "fidelity_full_single": "A1-A8: clone after the full budget, median agreement",
+    "fidelity_attainable": "clone with all answers one could want, median agreement",
+    "budget_share_at_alarm_single": "A1-A8: share of the budget spent at the alarm, median",
+    "realised_lower_over_promised_1in100_worst": "1 in 100: false alarms over promised, lower bound, worst segment",
+    "realised_lower_over_promised_1in1000_worst": "1 in 1,000: false alarms over promised, lower bound, worst segment",
+    "campaign_recall": "A9, A10: share of a campaign's accounts that were named",
+    "campaign_honest_swept": "A9, A10: honest principals named with them",
+    "disagreement_ratio_at_alarm_campaign": "A9, A10: disagreement at the alarm over the full budget's",
+    "peers_beaten_share": "peers beaten at the same rate of false alarms",
+    "detect_us_per_event": "cost of an event, all signals",
+}
+TOP = """\
+# The detection benchmark
+
+`make bench NAME=detect` plays honest tenants, thieves and honest look-alikes against real models through the same code
+that serves, and writes this page. Figures are from the last run that was committed.
+
+**What is played.** Every honest tenant has its own narrow mix of inputs, drift, repeats, volume and pace (arrivals of
+real API clients); addresses, agents, sign-up times and e-mails of thieves are drawn from the honest tenants' own.
+Tenants for development, calibration and test are disjoint, and thresholds are frozen before the test. Budget: 2,000
+queries. A thief's clone is the best of several real learners trained on what it was answered until the alarm, judged on
+inputs that nobody asked. *Agreement* is the share of those on which it says what the model says. Intervals in brackets
+are of 90 %, over principals drawn again.
+
+"""
+
+
+def read(name: str, kind: type[T], empty: T) -> T:
+    """What a run wrote to results/NAME.json; `empty` where there was none."""
+    path = results.RESULTS / f"{name}.json"
+    return msgspec.json.decode(path.read_bytes(), type=kind) if path.exists() else empty
+
+
+def write(page: Path = PAGE) -> Path:
+    """Write the page and its pictures beside it, from the results as they lie there."""
+    figures = results.read("detect")
+    rows = read("detect_scenarios", list[ScenarioRow], [])
+    details = read("detect_details", Details, Details())
+    drawn = {}
+    if any(r.curve for r in rows):
+        drawn["curves"] = plots.curves([r for r in rows if r.kind == "attack"])
+    if details.segments:
+        drawn["promises"] = plots.promises(details.segments)
+    if details.tradeoff:
+        drawn["tradeoff"] = plots.tradeoff(details)
+    folder = page.parent / "pictures"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in drawn.items():
+        (folder / f"detect-{name}.svg").write_text(text.rstrip() + "\n", encoding="utf-8")
+    page.write_text(render(figures, rows, details, set(drawn)), encoding="utf-8")
+    return page
+
+
+def render(figures: Sequence[Figure], rows: Sequence[ScenarioRow], details: Details, drawn: set[str]) -> str:
+    """The page as Markdown. drawn: the pictures there are."""
+    parts = [
+        TOP + _headlines(figures),
+        _section("Thieves with one account", _attacks([r for r in rows if r.kind == "attack"], "curves" in drawn)),
+        _section("False alarms, promised and kept", _promises(details, "promises" in drawn)),
+        _section("Beside published detectors", _peers(rows, details, "tradeoff" in drawn)),
+        _section("Campaigns", _campaigns([r for r in rows if r.kind == "campaign"])),
+        _section("Where Wellhead fails", _fails(rows)),
+        _section("Honest look-alikes", _lookalikes([r for r in rows if r.kind == "lookalike"])),
+        _section("Costs", _costs(details)),
+    ]
+    return "\n".join(part.rstrip() + "\n" for part in parts if part)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; heads that begin with `>` are aligned right."""
+    line = "|".join("--:" if h.startswith(">") else "---" for h in heads)
+    body = [[h.lstrip(">") for h in heads], *rows]
+    shown = ["| " + " | ".join(cells) + " |" for cells in body]
+    return "\n".join([shown[0], f"|{line}|", *shown[1:]]) + "\n"
+
+
+def percent(value: Number, digits: int = 0) -> str:
+    """As people read it; a dash where there is nothing."""
+    return "–" if value is None or not np.isfinite(value) else f"{value:.{digits}%}".replace("%", " %")
+
+
+def number(value: Number, digits: int = 0) -> str:
+    """With thousands apart; a dash where there is nothing."""
+    return "–" if value is None or not np.isfinite(value) else f"{value:,.{digits}f}"
+
+
+def _section(title: str, text: str) -> str:
+    return f"## {title}\n\n{text}" if text else ""
+
+
+def _headlines(figures: Sequence[Figure]) -> str:
+    if not figures:
+        return "No run has been recorded yet.\n"
+    known = {f.figure: f for f in figures}
+    shown = [(known[name], words) for name, words in HEADLINES.items() if name in known]
+    return table(["", ">measured", ">promised", ""], [_headline(f, words) for f, words in shown])
+
+
+def _headline(figure: Figure, words: str) -> list[str]:
+    of: Callable[[float], str] = {"share": lambda v: percent(v, 1), "us": lambda v: f"{v:.1f} µs"}.get(
+        figure.unit, lambda v: f"{v:,.2f}"
+    )
+    target, verdict = results.TARGETS.get(figure.figure), results.verdict(figure)
+    bound = "" if target is None else f"{'at least' if figure.better == 'higher' else 'at most'} {of(target)}"
+    return [words, of(figure.value), bound, f"**{verdict}**" if verdict else ""]
+
+
+def _attacks(rows: Sequence[ScenarioRow], picture: bool) -> str:
+    if not rows:
+        return ""
+    heads = ["attack", "model", ">found", ">queries at the alarm", ">of budget", ">clone then", ">full", ">attainable"]
+    body = [
+        [
+            f"{r.scenario} {r.title}",
+            r.victim,
+            percent(r.found),
+            _at(r),
+            percent(r.share, 1),
+            percent(r.fidelity, 1),
+            percent(r.full, 1),
+            percent(r.attainable, 1),
+            _ratio(r),
+        ]
+        for r in rows
+    ]
+    text = "Each dot is the alarm.\n\n![Clones over queries](pictures/detect-curves.svg)\n\n" if picture else ""
+    said = "Disagreement: how much more often the clone at the alarm is wrong about the model than the full budget's.\n"
+    return text + table([*heads, ">disagreement"], body) + "\n" + said
+
+
+def _at(row: ScenarioRow) -> str:
+    if row.rows is None:
+        return "never"
+    interval = "" if row.rows_low is None else f" [{number(row.rows_low)}, {number(row.rows_high)}]"
+    return number(row.rows) + interval
+
+
+def _ratio(row: ScenarioRow) -> str:
+    if row.ratio is None:
+        return "–"
+    interval = "" if row.ratio_low is None else f" [{number(row.ratio_low, 1)}, {number(row.ratio_high, 1)}]"
+    return f"{row.ratio:.1f} x{interval}"
+
+
+def _promises(details: Details, picture: bool) -> str:
+    if not details.segments:
+        return ""
+    body = [
+        [
+            s.victim,
+            s.segment or "all",
+            f"1 in {1 / s.alpha:,.0f}",
+            number(s.calibration),
+            f"{s.alarms:,} of {s.test:,}",
+            percent(s.rate, 2),
+            f"{percent(s.low, 2)} to {percent(s.high, 2)}",
+            s.word,
+        ]
+        for s in sorted(details.segments, key=lambda s: (-s.alpha, s.victim, s.segment))
+    ]
+    heads = ["model", "segment", "promise", ">calibrated on", ">alarmed", ">rate", ">95 % bounds", "what the tool said"]
+    text = "![Realised over promised false alarms](pictures/detect-promises.svg)\n\n" if picture else ""
+    return "Honest principals alarmed at any time in 30 days.\n\n" + text + table(heads, body)
+
+
+def _peers(rows: Sequence[ScenarioRow], details: Details, picture: bool) -> str:
+    if not details.peers:
+        return ""
+    heads = ["detector", ">honest alarmed", ">thieves found", ">honest alarmed", ">thieves found", ">clone then"]
+    body = [
+        [
+            p.name,
+            percent(p.published, 1),
+            percent(p.published_found),
+            percent(p.rate, 2),
+            percent(p.found),
+            percent(p.fidelity, 1),
+            percent(p.wellhead, 1),
+            "yes" if p.wellhead < p.fidelity else "**no**",
+            number(p.cost_ms, 1),
+        ]
+        for p in details.peers
+    ]
+    heads += [">Wellhead's then", "beaten", ">ms a stream"]
+    said = (
+        "Each was written anew from its paper and reads what Wellhead reads. Columns two and three stand at the\n"
+        "author's own threshold, the others at the threshold that alarms as many honest principals as Wellhead did.\n"
+        "Two rows give a peer what its paper lacks: exact repeats, which honest clients make all the time, are not\n"
+        "held against anybody.\n\n"
+    )
+    text = "![Clone at the alarm over honest alarms](pictures/detect-tradeoff.svg)\n\n" if picture else ""
+    return said + text + table(heads, body) + "\n" + _matrix(rows)
+
+
+def _matrix(rows: Sequence[ScenarioRow]) -> str:
+    """Median clone at the alarm, scenario by detector, over victims; the best of a line in bold."""
+    shown = [r for r in rows if r.peers and r.kind in ("attack", "hard")]
+    names = list(dict.fromkeys(name for r in shown for name in r.peers))
+    if not names:
+        return ""
+    body = []
+    for scenario in dict.fromkeys(r.scenario for r in shown):
+        of = [r for r in shown if r.scenario == scenario]
+        ours = [r.fidelity for r in of if r.fidelity is not None]
+        cells = [ours, *([r.peers[n].fidelity for r in of if n in r.peers] for n in names)]
+        medians = [float(np.median(c)) if c else np.nan for c in cells]
+        best = np.nanmin(medians)
+        marked = [f"**{percent(m, 1)}**" if m == best else percent(m, 1) for m in medians]
+        body.append([f"{scenario} {of[0].title}", *marked])
+    said = "Clone at the alarm (median over models), at the same rate of false alarms; the lowest in bold.\n\n"
+    return said + table(["attack", ">Wellhead", *(f">{n}" for n in names)], body)
+
+
+def _campaigns(rows: Sequence[ScenarioRow]) -> str:
+    if not rows:
+        return ""
+    heads = ["campaign", "model", ">accounts", ">found", ">members named", ">of the named are members", ">honest named"]
+    body = [
+        [
+            f"{r.scenario} {r.title}",
+            r.victim,
+            number(r.accounts),
+            percent(r.found),
+            percent(r.recall),
+            percent(r.precision),
+            percent(r.swept, 2),
+            percent(r.fidelity, 1),
+            percent(r.full, 1),
+            _ratio(r),
+        ]
+        for r in rows
+    ]
+    said = "One work list, split over accounts that share nothing: no address, agent, time or e-mail pattern.\n\n"
+    return said + table([*heads, ">union's clone then", ">full", ">disagreement"], body)
+
+
+def _fails(rows: Sequence[ScenarioRow]) -> str:
+    """The hard scenarios, and every attack that was missed or found too late to matter."""
+    late = [r for r in rows if r.kind == "attack" and (r.found < 1 or (r.ratio or 0.0) < 2)]
+    hard = [r for r in rows if r.kind == "hard"]
+    weak = [r for r in rows if r.kind == "campaign" and ((r.recall or 0.0) < 0.9 or (r.swept or 0.0) > 0.01)]
+    if not (late or hard or weak):
+        return ""
+    body = [
+        [
+            f"{r.scenario} {r.title}",
+            r.victim,
+            percent(r.found),
+            _at(r),
+            percent(r.fidelity, 1),
+            percent(r.full, 1),
+            _ratio(r),
+            r.note,
+        ]
+        for r in [*hard, *late, *weak]
+    ]
+    said = (
+        "Thieves that know the detector, that look like customers, or that were found too late. No efficient observer\n"
+        "can find every thief (Karchmer, SaTML 2023): what is promised is the rate of false alarms, and the valve\n"
+        "bounds what anybody draws, found or not.\n\n"
+    )
+    heads = ["scenario", "model", ">found", ">queries at the alarm", ">clone then", ">full", ">disagreement", "why"]
+    return said + table(heads, body)
+
+
+def _lookalikes(rows: Sequence[ScenarioRow]) -> str:
+    if not rows:
+        return ""
+    body = [[f"{r.scenario} {r.title}", r.victim, number(r.n), percent(r.found), r.note] for r in rows]
+    said = (
+        "Honest customers who do what thieves do. The promise covers those who declared their use, each in its own "
+        "segment; the others\nstand outside it, and may be alarmed.\n\n"
+    )
+    return said + table(["look-alike", "model", ">principals", ">alarmed", ""], body)
+
+
+def _costs(details: Details) -> str:
+    text = (
+        table(["", ">"], [[name, number(value, 1)] for name, value in details.costs.items()]) if details.costs else ""
+    )
+    return text + "".join(f"\n{note}\n" for note in details.notes)
+
+
+def main() -> None:
+    """Write the page from the last results."""
+    print(write())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""Files of lines as blocks of whole lines: plain, gzip or zstandard, a bounded number of bytes at a time."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from wellhead.core.errors import MissingExtra, StoreError
+
+BLOCK = 32 << 20
+LONGEST = 64 << 20
+"""A line may be so long; a longer one is one malformed line, and is skipped."""
+_HEAD = 1 << 16
+_PACKED = (".gz", ".zst", ".zstd")
+
+Progress = Callable[[int], None]
+"""Called with how many more bytes of the files, as they lie on disk, have been read."""
+
+
+def files_of(logs: Sequence[str]) -> list[Path]:
+    """The files that paths, globs and folders name, each once, sorted within one name.
+
+    A folder with `entries/` is Wellhead's own log: its segments.  Hidden files are left out. Raises StoreError where a
+    name matches nothing.
+    """
+    found: dict[Path, None] = {}
+    for name in logs:
+        paths = _matched(name)
+        if not paths:
+            raise StoreError(f"expected log files at {name}, got none", "name files, folders or globs")
+        found.update(dict.fromkeys(paths))
+    return list(found)
+
+
+def _matched(name: str) -> list[Path]:
+    path = Path(name)
+    if path.is_file() or path.is_fifo():
+        return [path]
+    if path.is_dir():
+        own = path / "entries"
+        return sorted(own.glob("*.jsonl")) if own.is_dir() else [p for p in sorted(path.rglob("*")) if _plain(p, path)]
+    start = Path(path.anchor or ".")
+    pattern = str(path.relative_to(path.anchor)) if path.anchor else name
+    try:
+        return [p for p in sorted(start.glob(pattern)) if p.is_file()]
+    except (ValueError, NotImplementedError):
+        return []
+
+
+def _plain(path: Path, folder: Path) -> bool:
+    return path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
+def head(path: Path) -> bytes:
+    """The first bytes of a file, unpacked; raises StoreError where it cannot be read."""
+    try:
+        with _opened(path)[0] as stream:
+            return stream.read(_HEAD)
+    except (OSError, EOFError) as e:
+        raise _unreadable(path, e) from e
+
+
+def blocks(path: Path, progress: Progress | None = None, size: int = BLOCK) -> Iterator[bytes]:
+    """Whole lines of one file, about `size` bytes at a time; the last line needs no line end.
+
+    A file that is cut or damaged in the middle of its compression gives what came before, then raises StoreError.
+    """
+    try:
+        stream, raw = _opened(path)
+        with stream, raw:
+            yield from _blocks(stream, raw, progress or _silent, size)
+    except (OSError, EOFError) as e:
+        raise _unreadable(path, e) from e
+
+
+def _blocks(stream: BinaryIO, raw: BinaryIO, progress: Progress, size: int) -> Iterator[bytes]:
+    rest, told = b"", 0
+    while block := stream.read(size):
+        lines, newline, tail = block.rpartition(b"\n")
+        at = raw.tell()
+        progress(at - told)
+        told = at
+        if newline:
+            yield rest + lines + newline
+        rest = tail if newline else rest + tail
+        if len(rest) > LONGEST:
+            yield rest[:_HEAD] + b"\n"
+            rest = _skipped(stream)
+    if rest:
+        yield rest + b"\n"
+
+
+def _skipped(stream: BinaryIO) -> bytes:
+    """What comes after the line that is too long."""
+    while block := stream.read(BLOCK):
+        _, newline, tail = block.partition(b"\n")
+        if newline:
+            return tail
+    return b""
+
+
+def _opened(path: Path) -> tuple[BinaryIO, BinaryIO]:
+    """The unpacked stream, and the file under it, whose position is the progress."""
+    raw = path.open("rb")
+    if path.suffix == ".gz":
+        return cast(BinaryIO, gzip.GzipFile(fileobj=raw)), raw
+    if path.suffix in _PACKED:
+        return _zstandard(path, raw), raw
+    return raw, raw
+
+
+def _zstandard(path: Path, raw: BinaryIO) -> BinaryIO:
+    try:
+        import zstandard
+    except ModuleNotFoundError as e:
+        raw.close()
+        raise MissingExtra(f"reading {path.name} needs zstandard", "pip install zstandard, or unpack it first") from e
+    return cast(BinaryIO, zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
+
+
+def _unreadable(path: Path, error: Exception) -> StoreError:
+    return StoreError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}", "restore it, or leave it out")
+
+
+def _silent(_: int) -> None:
+    """No progress is shown."""

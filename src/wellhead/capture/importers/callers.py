@@ -1,0 +1,69 @@
+"""Who asked: names numbered a block at a time, and the attributes that each was seen with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from wellhead.capture.importers.fields import WORDS
+from wellhead.capture.importers.seen import Seen
+from wellhead.core.arrays import Array
+
+if TYPE_CHECKING:
+    import duckdb
+
+MOST_PAIRS = 48
+"""A principal seen with more (attribute, value) pairs is shared by many; the sketches keep 8 values of each anyway."""
+
+Pairs = frozenset[tuple[str, str]]
+
+
+class Callers:
+    """Remembers of each principal only the pairs that it was seen with."""
+
+    def __init__(self) -> None:
+        self._pairs: dict[int, Pairs] = {}
+        self._seen = Seen()
+
+    def of(self, cursor: duckdb.DuckDBPyConnection, whom: Array) -> tuple[tuple[str, ...], Array, tuple[Pairs, ...]]:
+        """Names of the table `asked`, which of them each row is (n,) int32, and the pairs of each name so far.
+
+        whom: (n,) uint64 hashes of the names.
+        """
+        hashes, principal = np.unique(whom, return_inverse=True)
+        names = cursor.execute(
+            "SELECT any_value(caller) AS caller FROM asked GROUP BY hash(caller) ORDER BY hash(caller)"
+        ).fetchnumpy()
+        self._notice(cursor)
+        pairs = self._pairs
+        attributes = tuple([pairs.get(h, _NONE) for h in hashes.tolist()])
+        return tuple(names["caller"].tolist()), principal.astype(np.int32), attributes
+
+    def _notice(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Take up the pairs of combinations that were not met lately."""
+        there = self._there(cursor)
+        if not there:
+            return
+        listed = ", ".join(there)
+        met = cursor.execute(f"SELECT hash(caller, {listed}) AS h FROM asked").fetchnumpy()["h"]
+        new = np.flatnonzero(self._seen.fresh(np.asarray(met)))
+        if not new.size:
+            return
+        rows = cursor.execute(
+            f"SELECT hash(caller) AS h, {listed} FROM (SELECT *, row_number() OVER () - 1 AS n FROM asked) SEMI JOIN (SELECT unnest(?) AS n) USING (n)",
+            [new.tolist()],
+        ).fetchall()
+        for whom, *values in rows:
+            known = self._pairs.get(whom, _NONE)
+            if len(known) < MOST_PAIRS:
+                self._pairs[whom] = known | {pair for pair in zip(there, values, strict=True) if pair[1]}
+
+    def _there(self, cursor: duckdb.DuckDBPyConnection) -> Sequence[str]:
+        """The attributes that any row of the table has."""
+        counts = cursor.execute(f"SELECT {', '.join(f'count({w})' for w in WORDS)} FROM asked").fetchone() or ()
+        return [word for word, n in zip(WORDS, counts, strict=False) if n]
+
+
+_NONE: Pairs = frozenset()

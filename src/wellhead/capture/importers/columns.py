@@ -1,0 +1,109 @@
+"""From the table `asked` to what the meter reads: a Batch of the answered rows, and the Visits of all requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from wellhead.capture.importers.callers import Callers
+from wellhead.capture.importers.seen import Seen
+from wellhead.core.arrays import Array
+from wellhead.core.batch import Batch, Visits
+
+if TYPE_CHECKING:
+    import duckdb
+
+EARLIEST_S = 946_684_800.0
+"""Before 2000 no API was asked, and a clock is wrong."""
+AHEAD_S = 86_400.0
+
+
+class Imported(NamedTuple):
+    """One block of a log.
+
+    answered: requests that were answered inference calls.  twice: left out, since they came before.
+    clocks: times that were absurd, and were mended.
+    """
+
+    batch: Batch
+    visits: Visits
+    answered: int
+    twice: int
+    clocks: int
+
+
+class Rows(NamedTuple):
+    """What is known row by row of the answered requests. rows: (m,) of each request.  columns: of Batch."""
+
+    rows: Array
+    columns: dict[str, Any]
+
+
+Detail = Callable[[Any, Array, dict[str, Array]], Rows]
+"""(cursor, indices of answered requests, fetched columns) -> their rows."""
+
+
+class Columns:
+    """Makes batches of one log after the other; of the past it remembers who asked, and some millions of requests.
+
+    now_s: when the scan began; rows of a later day have a wrong clock.
+    """
+
+    def __init__(self, detail: Detail, now_s: float) -> None:
+        self._detail = detail
+        self._latest_s = now_s + AHEAD_S
+        self._seen = Seen()
+        self._callers = Callers()
+        self._last_s = 0.0
+
+    def take(self, cursor: duckdb.DuckDBPyConnection) -> Imported:
+        """What the table `asked` holds now; its rows are numbered, and stay."""
+        found = cursor.execute(f"SELECT {_FETCHED} FROM asked").fetchnumpy()
+        table = {name: filled(found[name], missing) for name, missing in _MISSING.items()}
+        fresh = self._seen.fresh(table["request"])
+        time_s, wrong = self._mended(table["time_s"])
+        names, principal, attributes = self._callers.of(cursor, table["whom"])
+        some = np.flatnonzero(fresh & table["answered"])
+        rows, columns = self._detail(cursor, some, table)
+        of = np.repeat(some, rows)
+        batch = Batch(names=names, attributes=attributes, principal=principal[of], time_s=time_s[of], **columns)
+        visits = _visits(cursor, names, (principal, time_s, table["status"]), fresh & table["whole"])
+        return Imported(batch, visits, int(some.size), int((~fresh).sum()), wrong)
+
+    def _mended(self, time_s: Array) -> tuple[Array, int]:
+        """Times, where a clock was absurd that of the row before; how many were."""
+        good = (time_s >= EARLIEST_S) & (time_s <= self._latest_s)
+        if not good.all():
+            last = np.maximum.accumulate(np.where(good, np.arange(time_s.size), -1))
+            time_s = np.where(last >= 0, time_s[np.maximum(last, 0)], self._last_s)
+        if time_s.size:
+            self._last_s = float(time_s[-1])
+        return time_s, int((~good).sum())
+
+
+_MISSING: dict[str, Any] = {
+    "time_s": np.nan,
+    "request": np.uint64(0),
+    "whom": np.uint64(0),
+    "status": 200,
+    "answered": False,
+    "whole": True,
+    "n_rows": 1,
+    "input": np.uint64(0),
+}
+_FETCHED = "time_s, request, hash(caller) AS whom, status, answered, whole, n_rows, input"
+
+
+def _visits(cursor: Any, names: tuple[str, ...], columns: tuple[Array, Array, Array], kept: Array) -> Visits:
+    paths = cursor.execute("SELECT split_part(coalesce(path, ''), '?', 1) AS p FROM asked").fetchnumpy()["p"]
+    every = bool(kept.all())
+    principal, time_s, status = columns if every else [c[kept] for c in columns]
+    endpoint = tuple((paths if every else paths[kept]).tolist())
+    return Visits(names=names, principal=principal, time_s=time_s, status=status.astype(np.int64), endpoint=endpoint)
+
+
+def filled(column: Array, missing: Any) -> Array:
+    """A fetched column as a plain array, `missing` where it is NULL."""
+    return np.asarray(column.filled(missing) if isinstance(column, np.ma.MaskedArray) else column)

@@ -1,0 +1,115 @@
+"""What a log format is, as data: which column, JSON pointer or regex group holds what."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib import resources
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from wellhead.core.errors import ConfigError
+from wellhead.core.tables import convert
+
+Pointers = tuple[str, ...]
+"""Where a value may be, the first that is there counts: `/a/b` (RFC 6901), a column's name, or a regex group's."""
+
+Exposed = Literal["", "none", "label", "top_k", "probabilities", "logits", "value"]
+
+
+class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One log format.
+
+    kind: `json` (an object a line, or an array of them) or `text` (a line that `pattern` matches).  Parquet files are
+    read by either kind: their columns take the place of keys and groups.
+    pattern: RE2 with named groups.  sniff: keys, any of whose sets marks a line of this format.
+    time_format: `auto` (seconds, milli-, micro- or nanoseconds since 1970 by size, or ISO 8601, UTC where it says
+    nothing), `s`, `ms`, `us`, `ns`, or a strptime pattern.
+    line: what a request line `GET /path HTTP/1.1` is in, where method and path are in no place of their own.
+    principal: who asked; where it says nothing the credential, shown as a hash of it, and then the address.
+    address, agent, organisation, plan, use, created_day: of the caller.
+    rows: questions in one request, 1 where it says nothing.  answered: `yes` or `no` where the status says nothing.
+    inputs: (n, ...) numbers, one row of them, or texts: JSON.  input: anything that is equal where the question was.
+    scores: (n, k) or (k,).  labels: an index or name, or an array of them.  confidence: of the best class, 0..1.
+    values: a regressor's numbers.  given: what the answers give away, where scores and labels do not say.
+    paths: RE2 of the paths that are inference calls; empty: requests by POST, or whose method is not known.
+    lacks: in words, what no log of this format can hold.
+    """
+
+    name: str
+    about: str = ""
+    kind: Literal["json", "text"] = "json"
+    pattern: str = ""
+    sniff: tuple[tuple[str, ...], ...] = ()
+    time: Pointers = ()
+    time_format: str = "auto"
+    request: Pointers = ()
+    principal: Pointers = ()
+    credential: Pointers = ()
+    organisation: Pointers = ()
+    plan: Pointers = ()
+    use: Pointers = ()
+    created_day: Pointers = ()
+    address: Pointers = ()
+    agent: Pointers = ()
+    line: Pointers = ()
+    method: Pointers = ()
+    path: Pointers = ()
+    status: Pointers = ()
+    answered: Literal["", "yes", "no"] = ""
+    rows: Pointers = ()
+    inputs: Pointers = ()
+    input: Pointers = ()
+    scores: Pointers = ()
+    labels: Pointers = ()
+    confidence: Pointers = ()
+    values: Pointers = ()
+    given: Exposed = ""
+    paths: str = ""
+    lacks: Annotated[str, Meta(max_length=400)] = ""
+
+
+FIELDS = tuple(f for f in Mapping.__struct_fields__ if Mapping.__annotations__[f] == "Pointers")
+"""The fields that are pointers."""
+
+
+def parse(text: str, source: str) -> Mapping:
+    """The mapping in a TOML text; raises ConfigError that names the source, the key and what was meant."""
+    try:
+        tree = tomllib.loads(text)
+        one = {f: (v,) if f in FIELDS and isinstance(v, str) else v for f, v in tree.items()}
+        mapping = convert(one, Mapping)
+    except (tomllib.TOMLDecodeError, RecursionError) as e:
+        raise ConfigError(f"{source}: expected TOML, got a syntax error: {e}") from e
+    except ConfigError as e:
+        raise ConfigError(f"{source}: {e}", _SEE) from e
+    _check(mapping, source)
+    return mapping
+
+
+_SEE = "see docs/scan.md"
+
+
+def _check(mapping: Mapping, source: str) -> None:
+    if not mapping.time or not mapping.principal:
+        lost = "time" if not mapping.time else "principal"
+        raise ConfigError(f"{source}: expected where to find `{lost}`, got nothing", _SEE)
+    if mapping.kind == "text" and not mapping.pattern:
+        raise ConfigError(f"{source}: expected a `pattern` for lines of text, got none", _SEE)
+
+
+@cache
+def shipped() -> dict[str, Mapping]:
+    """The mappings that come with Wellhead, by name, in the order in which a line is tried on them."""
+    folder = resources.files("wellhead.capture.importers") / "mappings"
+    files = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
+    mappings = [parse(f.read_text(encoding="utf-8"), f.name) for f in files]
+    # a format that asks for more keys is the more particular one
+    return {m.name: m for m in sorted(mappings, key=lambda m: -max((len(s) for s in m.sniff), default=0))}
+
+
+def overridden(mapping: Mapping, **changes: Any) -> Mapping:
+    """The mapping with some keys replaced; those that are empty are left."""
+    return msgspec.structs.replace(mapping, **{k: v for k, v in changes.items() if v})

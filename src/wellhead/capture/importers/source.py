@@ -1,0 +1,165 @@
+"""One file of any format, as blocks of the table `asked`: one row a request, the same columns whatever the log."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Iterator, Mapping as Types
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from wellhead.capture.importers.blocks import Progress, blocks
+from wellhead.capture.importers.fields import Fields, answered, keys, quoted, select
+from wellhead.capture.importers.mapping import FIELDS, Mapping
+from wellhead.core.errors import StoreError
+
+if TYPE_CHECKING:
+    import duckdb
+
+ROWS = 1 << 17
+"""Rows of a Parquet file that are read at a time."""
+SAMPLED = 5
+_SHOWN = 120
+_PATTERN_NAMES = r"\(\?P<(\w+)>"
+_BAD = "caller IS NULL OR time_s IS NULL"
+
+
+class Told(msgspec.Struct):
+    """What was met while reading, beside the requests themselves.
+
+    lines: rows or lines seen.  bad: of these, lines that are none of the format.  sample: a few of them, cut.
+    """
+
+    lines: int = 0
+    bad: int = 0
+    sample: list[str] = []
+
+
+class Tables:
+    """Fills the table `asked` of a DuckDB cursor, one block of one file at a time.
+
+    where: a SQL condition over the table's columns; only rows that meet it are kept.
+    """
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, mapping: Mapping, where: str = "") -> None:
+        self.cursor = cursor
+        self.mapping = mapping
+        self.told = Told()
+        self._where = f"WHERE {where}" if where else ""
+
+    def read(self, path: Path, progress: Progress | None = None) -> Iterator[None]:
+        """Fill the table with one block after the other.
+
+        Raises StoreError where the file cannot be read; lines that are none of the format are counted, and left out.
+        """
+        if path.suffix == ".parquet":
+            for part in parquet_parts(self.cursor, path, progress, ROWS):
+                described = self.cursor.execute(f"DESCRIBE SELECT * FROM {part}").fetchall()
+                yield self._made((part, Fields({row[0]: row[1] for row in described})), None)
+            return
+        with tempfile.TemporaryDirectory(prefix="wellhead-") as folder:
+            spot = Path(folder, "block")
+            for block in blocks(path, progress):
+                yield self._fill(block, spot)
+
+    def _fill(self, block: bytes, spot: Path) -> None:
+        text = self.mapping.kind == "text" or block.lstrip()[:1] != b"{"
+        spot.write_bytes(_valid(block) if text else block)
+        if self.mapping.kind == "text":
+            self._made(_matches(self.mapping, spot), block)
+        elif text:
+            self._made((_documents(spot), Fields({}, "j")), block)
+        else:
+            columns = keys(self.mapping, [getattr(self.mapping, f) for f in FIELDS])
+            self._made((read_objects(columns, spot), Fields(columns)), block)
+
+    def _made(self, source: tuple[str, Fields], block: bytes | None) -> None:
+        """Create the table, count and sample what is bad, and drop it."""
+        sql, fields = source
+        kept = f"SELECT {select(self.mapping, fields)} FROM {sql}"
+        good = f"{answered(self.mapping, fields)} AS answered, true AS whole"
+        self.cursor.execute(f"CREATE OR REPLACE TEMP TABLE asked AS SELECT *, {good} FROM ({kept}) {self._where}")
+        row = self.cursor.execute(f"SELECT count(*), count(*) FILTER ({_BAD}) FROM asked").fetchone()
+        seen, bad = (int(row[0]), int(row[1])) if row else (0, 0)
+        self.told.lines += seen
+        self.told.bad += bad
+        if bad and block is not None and not self._where:
+            sample(self.cursor, "asked", _BAD, block, self.told)
+        if bad:
+            self.cursor.execute(f"CREATE OR REPLACE TEMP TABLE asked AS SELECT * FROM asked WHERE NOT ({_BAD})")
+
+
+def sample(cursor: duckdb.DuckDBPyConnection, table: str, bad: str, block: bytes, told: Told) -> None:
+    """Keep a few of the block's bad lines; the table has one row for each line that is not blank, in order."""
+    if len(told.sample) >= SAMPLED:
+        return
+    numbered = f"SELECT *, row_number() OVER () - 1 AS place FROM {table}"
+    found = cursor.execute(f"SELECT place FROM ({numbered}) WHERE {bad} LIMIT {SAMPLED}").fetchall()
+    lines = [line for line in block.split(b"\n") if line.strip()]
+    for (place,) in found:
+        if place < len(lines) and len(told.sample) < SAMPLED:
+            told.sample.append(lines[place][:_SHOWN].decode("utf-8", "replace"))
+
+
+def parquet_parts(cursor: duckdb.DuckDBPyConnection, path: Path, progress: Progress | None, size: int) -> Iterator[str]:
+    """A Parquet file as SQL sources of so many rows; raises StoreError where it cannot be read."""
+    import duckdb
+
+    name = quoted(str(path))
+    try:
+        row = cursor.execute(f"SELECT sum(num_rows) FROM parquet_file_metadata({name})").fetchone()
+        total = int(row[0]) if row else 0
+        length, told = path.stat().st_size, 0
+        for start in range(0, total, size):
+            rows = f"file_row_number >= {start} AND file_row_number < {start + size}"
+            yield f"(SELECT * FROM read_parquet({name}, file_row_number = true) WHERE {rows})"
+            at = length * min(start + size, total) // total
+            if progress is not None:
+                progress(at - told)
+            told = at
+    except duckdb.Error as e:
+        raise StoreError(f"cannot read {path}: {' '.join(str(e).split())[:200]}", "is it a Parquet file?") from e
+
+
+def read_objects(columns: Types[str, str], spot: Path) -> str:
+    """Lines that are JSON objects, column by column: DuckDB gives a row of NULLs for any other line."""
+    listed = ", ".join(f"{json.dumps(name)}: {quoted(kind)}" for name, kind in columns.items())
+    return (
+        f"read_json({quoted(str(spot))}, format = 'newline_delimited', ignore_errors = true, "
+        f"maximum_object_size = 67108864, columns = {{{listed}}})"
+    )
+
+
+def _valid(block: bytes) -> bytes:
+    """The block in UTF-8, whatever it was in."""
+    try:
+        block.decode("utf-8")
+    except UnicodeDecodeError:
+        return block.decode("utf-8", "replace").encode()
+    return block
+
+
+def _lines(spot: Path) -> str:
+    whole = f"SELECT decode(content) AS content FROM read_blob({quoted(str(spot))})"
+    return f"(SELECT unnest(string_split(content, chr(10))) AS line FROM ({whole}))"
+
+
+def _documents(spot: Path) -> str:
+    """Lines with something before the JSON, as CloudWatch writes them, or with an array of objects."""
+    text = f"SELECT regexp_extract(line, '[\\[{{].*[\\]}}]') AS line FROM {_lines(spot)} WHERE trim(line) <> ''"
+    lists = "CASE WHEN line LIKE '[%' THEN coalesce(TRY_CAST(line AS JSON[]), [NULL]) ELSE [TRY_CAST(line AS JSON)] END"
+    return f"(SELECT unnest({lists}) AS j FROM ({text}))"
+
+
+def _matches(mapping: Mapping, spot: Path) -> tuple[str, Fields]:
+    """Lines of text, taken apart by the mapping's pattern."""
+    groups = re.findall(_PATTERN_NAMES, mapping.pattern)
+    listed = ", ".join(map(quoted, groups))
+    found = (
+        f"SELECT regexp_extract(line, {quoted(mapping.pattern)}, [{listed}]) AS m FROM {_lines(spot)} "
+        "WHERE trim(line, ' ' || chr(13)) <> ''"
+    )
+    return f"(SELECT unnest(m) FROM ({found}))", Fields(dict.fromkeys(groups, "VARCHAR"))

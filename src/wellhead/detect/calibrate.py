@@ -1,0 +1,134 @@
+"""From honest looks to a promise: development principals make the yardstick, calibration principals the thresholds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from wellhead.core.arrays import Array
+from wellhead.core.errors import ConfigError
+from wellhead.detect.budget import AlarmBudget
+from wellhead.detect.looks import Looks
+from wellhead.detect.promise import Promise
+from wellhead.detect.yardstick import FEWEST, Yardstick, fit, suprema
+
+DEVELOPMENT = 600
+"""Development principals that are enough, where there are many."""
+MOST = 1 / 3
+"""The most of all principals that become development ones."""
+HELD = 5
+
+
+class Named(Protocol):
+    """The detectors, as far as calibration needs them."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """In the order of the columns."""
+        ...
+
+    @property
+    def sides(self) -> Sequence[Sequence[int]]:
+        """+1, -1 or both, of each."""
+        ...
+
+
+SegmentOf = Mapping[str, str] | Callable[[str], str] | None
+"""Of each principal; None: those that the looks say."""
+
+
+def calibrate(
+    looks: Looks,
+    segments: SegmentOf,
+    budget: AlarmBudget,
+    detectors: Named,
+    *,
+    key: bytes = b"",
+    excluded: Collection[str] = (),
+) -> Promise:
+    """The promise that these looks of (supposedly) honest principals allow.
+
+    key: of the hash that splits the principals into development and calibration, up to 64 bytes.
+    excluded: principals known not to be honest (a review said theft; drills): left out of both.
+    Raises ConfigError where too few principals were seen to fit anything.
+    """
+    kept = ~np.isin(looks.principal, [i for i, n in enumerate(looks.names) if n in set(excluded)])
+    pairs, subject = np.unique(
+        np.stack([looks.principal[kept], looks.period[kept]], axis=1), axis=0, return_inverse=True
+    )
+    subject = subject.reshape(-1)
+    develops = development(looks.names, key)[pairs[:, 0]] if len(pairs) else np.zeros(0, dtype=bool)
+    values, rows = looks.values[kept], looks.rows[kept]
+    yardstick = _fit(values, rows, subject, develops, detectors)
+    scores = yardstick.score(values, rows)
+    largest = suprema(scores, subject)
+    names = [looks.names[i] for i in pairs[:, 0]]
+    of = _segments(looks, segments, kept, subject, names)
+    held, holders = _by_segment(largest, of, names, ~develops)
+    return Promise(
+        budget=budget,
+        names=tuple(detectors.names),
+        kinds=_kinds(detectors),
+        yardstick=yardstick,
+        scores=held,
+        first=_first(scores, subject, ~develops),
+        holders=holders,
+        development=int(develops.sum()),
+        excluded=int(len(np.unique(np.stack([looks.principal, looks.period]), axis=1).T) - len(pairs)),
+    )
+
+
+def development(names: Sequence[str], key: bytes = b"") -> Array:
+    """(n,) bool: which principals the yardstick is fitted on; the same principal always falls on the same side."""
+    share = min(MOST, DEVELOPMENT / max(len(names), 1))
+    draws = [int.from_bytes(hashlib.blake2b(n.encode(), digest_size=8, key=key).digest(), "big") for n in names]
+    return np.array(draws, dtype=np.float64) < share * 2.0**64
+
+
+def _fit(values: Array, rows: Array, subject: Array, develops: Array, detectors: Named) -> Yardstick:
+    if develops.sum() < FEWEST:
+        raise ConfigError(
+            f"expected at least {int(FEWEST / MOST)} honest principals to calibrate on, got {develops.size}",
+            "gather more traffic first; the rules hold until then",
+        )
+    mine = develops[subject]
+    _, numbers = np.unique(subject[mine], return_inverse=True)
+    return fit(values[mine], rows[mine], numbers.reshape(-1), detectors.sides, _kinds(detectors))
+
+
+def _kinds(detectors: Named) -> tuple[str, ...]:
+    """Of each detector; where the detectors name none, each is a voice of its own."""
+    return tuple(getattr(detectors, "kinds", detectors.names))
+
+
+def _segments(looks: Looks, segments: SegmentOf, kept: Array, subject: Array, names: list[str]) -> list[str]:
+    """The segment of each subject."""
+    if segments is None:
+        first = np.unique(subject, return_index=True)[1]
+        at = np.flatnonzero(kept)[first]
+        return [looks.segments[i] for i in at]
+    of = segments.__getitem__ if isinstance(segments, Mapping) else segments
+    return [of(name) for name in names]
+
+
+def _by_segment(
+    largest: Array, of: list[str], names: list[str], mine: Array
+) -> tuple[dict[str, Array], dict[str, tuple[tuple[str, float], ...]]]:
+    held, holders = {}, {}
+    words = np.array(of, dtype=object)
+    for segment in sorted(set(of)):
+        at = np.flatnonzero(mine & (words == segment))
+        at = at[np.argsort(largest[at], kind="stable")]
+        held[segment] = largest[at]
+        holders[segment] = tuple((names[i], float(largest[i])) for i in at[::-1][:HELD])
+    return held, holders
+
+
+def _first(scores: Array, subject: Array, mine: Array) -> Array:
+    """Sorted scores of the first look of each calibration subject at which anything was read."""
+    read = np.flatnonzero(np.isfinite(scores) & mine[subject])
+    first = read[np.unique(subject[read], return_index=True)[1]]
+    return np.sort(scores[first])

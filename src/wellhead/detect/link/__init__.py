@@ -1,0 +1,1 @@
+"""Which principals are one: accounts that share what no two honest ones share."""

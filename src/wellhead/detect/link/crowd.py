@@ -1,0 +1,138 @@
+"""All principals of one look, scored against a source that some of them may share."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+import numpy as np
+
+from wellhead.core.arrays import Array
+from wellhead.detect.link import habit
+from wellhead.detect.link.population import Points, Population
+from wellhead.detect.link.tail import at_least, tail_of
+
+LEAST_MEMBERS = 3
+EXPAND = 0.005
+"""A principal belongs only where fewer honest looks than this are as close to the source."""
+_ROUNDS = 10
+_LEVELS = EXPAND * 10.0 ** -np.arange(0.0, 6.0, 0.5)
+
+
+class Centre(msgspec.Struct, frozen=True):
+    """Where a source lies: the sum over its queries of inputs' and answers' coordinates, how many rows these are, and
+    the share of distinct inputs among them."""
+
+    inputs: Array
+    answers: Array
+    rows: float
+    unique: float
+
+
+class Group(msgspec.Struct, frozen=True):
+    """Principals close to one source. members: (k,) index.  scores: (u,) of every principal there, see Crowd.scores.
+
+    log_p: bound on the log-probability that honest principals crowd so at any of the sources that were tried.
+    """
+
+    members: Array
+    scores: Array
+    log_p: float
+
+
+class Crowd:
+    """The points of one look and the honest looks that they are compared with."""
+
+    def __init__(self, points: Points, population: Population) -> None:
+        self.points, self.population = points, population
+        self.usual = population.usual(points)
+        self.usual_looks = population.usual(population.looks)
+
+    def take(self, which: Array) -> Crowd:
+        """Some of the principals alone."""
+        return Crowd(self.points.take(which), self.population)
+
+    def everybody(self) -> Centre:
+        """The source that draws as all honest principals together do, never twice: it has no identity of its own."""
+        return Centre(np.zeros(self.points.inputs.shape[1]), np.zeros(self.points.answers.shape[1]), 1e9, 1.0)
+
+    def scores(self, members: Array, centre: Centre) -> Array:
+        """(u,) log of how much likelier each shares the source than not; members are left out of it for their own."""
+        found = likeness(self.population, self.points, self.usual, centre)
+        if members.size:
+            own = self.points.take(members)
+            found[members] = likeness(self.population, own, self.usual[members], centre, without=True)
+        return found
+
+    def judge(self, members: Array, centre: Centre, tried: int) -> tuple[Group, Array]:
+        """The group at this centre, and everybody's p-value: the share of honest looks that are as close."""
+        scores = self.scores(members, centre)
+        looks = self.population.looks
+        honest = tail_of(likeness(self.population, looks, self.usual_looks, centre), looks.band)
+        p = honest.p_values(scores, self.points.band)
+        near = np.count_nonzero(p[:, None] <= _LEVELS, axis=0)
+        log_p = at_least(near, p.size, _LEVELS)
+        best = int(log_p.argmin())
+        sure = min(float(log_p[best]) + math.log(_LEVELS.size * tried), 0.0)
+        return Group(np.flatnonzero(p <= _LEVELS[best]), scores, sure), p
+
+    def grow(self, members: Array, centre: Centre | None, tried: int) -> Group:
+        """The most improbable group on the way from first members, or a first centre, to where it settles.
+
+        tried: how many such beginnings there are. Who belongs is decided where the crowding is most improbable: higher
+        criticism thresholding (Donoho & Jin 2008).
+        """
+        best, _ = self.judge(members, centre or centre_of(self.points.take(members)), tried)
+        group = best
+        for _ in range(_ROUNDS):
+            members = group.members
+            if members.size < LEAST_MEMBERS:
+                break
+            group, _ = self.judge(members, centre_of(self.points.take(members)), tried)
+            if group.log_p < best.log_p or best.members.size < LEAST_MEMBERS:
+                best = group
+            if np.array_equal(group.members, members):
+                break
+        return best
+
+    def expand(self, group: Group, tried: int) -> Group:
+        """The group with all whom its source explains better than honesty does, given how many it explains."""
+        for _ in range(_ROUNDS):
+            members = group.members
+            found, p = self.judge(members, centre_of(self.points.take(members)), tried)
+            needed = math.log(max(len(self.points) - members.size, 1) / members.size) + 1.0
+            joined = np.flatnonzero((p <= EXPAND) & (found.scores > needed))
+            if joined.size < LEAST_MEMBERS:
+                break
+            group = Group(joined, found.scores, min(found.log_p, group.log_p))
+            if np.array_equal(joined, members):
+                break
+        return group
+
+
+def centre_of(points: Points) -> Centre:
+    """The source of these points."""
+    weight, rows = points.rows[:, None], float(points.rows.sum())
+    unique = rows / float((points.rows / points.unique).sum())
+    return Centre((points.inputs * weight).sum(axis=0), (points.answers * weight).sum(axis=0), rows, unique)
+
+
+def likeness(population: Population, points: Points, usual: Array, centre: Centre, *, without: bool = False) -> Array:
+    """(u,) log-likelihood ratio of sharing the source over being honest; without: leave each point out of it first."""
+    found = habit.gain(points.unique, points.rows, usual, centre.unique)
+    for part in parts_of(population, points, centre, without=without):
+        found += part
+    return found
+
+
+def parts_of(population: Population, points: Points, centre: Centre, *, without: bool) -> tuple[Array, Array]:
+    """The same by what is asked and by what is answered alone."""
+    found = []
+    for field in ("inputs", "answers"):
+        source, own, rest = getattr(population, field), getattr(points, field), getattr(centre, field)
+        rows = np.asarray(centre.rows)
+        if without:
+            rows = np.maximum(centre.rows - points.rows, 0.0)[:, None]
+            rest = rest - own * points.rows[:, None]
+        found.append(source.gain(own, points.rows, *source.centre(rest, rows)))
+    return found[0], found[1]

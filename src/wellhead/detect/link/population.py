@@ -1,0 +1,181 @@
+"""How honest principals spread: the model that pairs and groups are judged by, and looks at real ones to check it on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+import numpy as np
+
+from wellhead.core.arrays import Array
+from wellhead.detect.link import habit
+from wellhead.detect.link.source import MOST_ROWS, Source, fit_source
+from wellhead.meter import pack
+from wellhead.meter.view import Views
+
+LEAST_ROWS = 16
+"""Who has asked less is not looked at."""
+BANDS = 5
+"""16, 32, 64, 128 rows or more, and 256 or more: honest looks are compared with looks of the same band."""
+KEPT = 1500
+"""Honest looks kept of each band."""
+ENOUGH = 50
+"""Looks that a band needs to be compared with."""
+INPUTS = ("features",)
+ANSWERS = ("confidence", "boundary_ratio", "full_confidence_ratio", "label_evenness", "top_share")
+
+Segments = Mapping[str, str] | Callable[[str], str]
+
+
+class Points(msgspec.Struct, frozen=True):
+    """Principals as the linker sees them: (u, K) coordinates of what they ask and (u, k) of what they are answered.
+
+    rows: (u,) distinct inputs, LEAST_ROWS..MOST_ROWS.  band: (u,) 0..BANDS-1.  unique: (u,) distinct inputs / rows.
+    """
+
+    inputs: Array
+    answers: Array
+    rows: Array
+    band: Array
+    unique: Array
+
+    def __len__(self) -> int:
+        return int(self.rows.size)
+
+    def take(self, which: Array) -> Points:
+        """These points, by index or mask."""
+        return Points(*(getattr(self, field)[which] for field in self.__struct_fields__))
+
+
+class Population(msgspec.Struct, frozen=True, kw_only=True):
+    """Honest principals, fitted once at calibration and kept beside the promise.
+
+    inputs, answers: how means of queries and of answers spread.  looks: at honest principals, some in each band.
+    owner: (m,) which principal each look is of.  segment: (m,) index into `segments`.
+    """
+
+    inputs: Source
+    answers: Source
+    looks: Points
+    owner: Array
+    segment: Array
+    segments: tuple[str, ...]
+
+    def points(self, views: Views) -> Points:
+        """These principals' coordinates; those below LEAST_ROWS placed rows must have been left out."""
+        rows = np.clip(views.distinct, 1.0, MOST_ROWS)
+        return Points(
+            self.inputs.place(_columns(views, INPUTS), rows),
+            self.answers.place(_columns(views, ANSWERS), rows),
+            rows,
+            bands(views.rows),
+            np.asarray(views.unique_ratio, np.float64),
+        )
+
+    def usual(self, points: Points) -> Array:
+        """(u,) log-density of each point's share of distinct inputs among honest looks with as many rows."""
+        found = np.zeros(len(points))
+        for b in range(BANDS):
+            at = np.flatnonzero(points.band == b)
+            if at.size:
+                honest = self.looks.unique[self.some(b, KEPT)]
+                found[at] = habit.usual(points.unique[at], points.rows[at], honest)
+        return found
+
+    def some(self, band: int, most: int) -> Array:
+        """Index of honest looks at a band; where it has too few, those of the nearest band with fewer rows, or all."""
+        for b in range(band, -1, -1):
+            found = np.flatnonzero(self.looks.band == b)
+            if found.size >= ENOUGH:
+                return found[:most]
+        return np.arange(len(self.looks))[:most]
+
+    def to_bytes(self) -> bytes:
+        """Bytes that `from_bytes` reads and checks."""
+        record = {
+            "inputs": self.inputs.record(),
+            "answers": self.answers.record(),
+            "looks": {field: getattr(self.looks, field) for field in Points.__struct_fields__},
+            "owner": self.owner,
+            "segment": self.segment,
+            "segments": list(self.segments),
+        }
+        return pack.dump("population", record)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Population:
+        """Raises ProfileError where the bytes are cut, edited or of something else."""
+        record = pack.load("population", data)
+        return cls(
+            inputs=Source(**record["inputs"]),
+            answers=Source(**record["answers"]),
+            looks=Points(**record["looks"]),
+            owner=record["owner"],
+            segment=record["segment"],
+            segments=tuple(record["segments"]),
+        )
+
+
+def bands(rows: Array) -> Array:
+    """(u,) 0 for 16..31 rows, 1 for 32..63, up to BANDS - 1."""
+    return np.clip(np.log2(np.maximum(rows, 1)).astype(np.int64) - 4, 0, BANDS - 1)
+
+
+def _columns(views: Views, fields: Sequence[str]) -> Array:
+    """(u, F) float64 of these fields of Views side by side."""
+    return np.hstack([np.asarray(getattr(views, f), np.float64).reshape(len(views), -1) for f in fields])
+
+
+def rows_of(views: Views, which: Array) -> Views:
+    """The views of these principals, by index or mask."""
+    index = np.arange(len(views))[which]
+    columns = {}
+    for field in Views.__struct_fields__:
+        value = getattr(views, field)
+        if isinstance(value, tuple):
+            columns[field] = tuple(value[i] for i in index)
+        else:
+            columns[field] = None if value is None else value[index]
+    return Views(**columns)
+
+
+def visible(views: Views) -> Array:
+    """(v,) index of the principals that asked enough, in codes, to be looked at."""
+    return np.flatnonzero((np.nan_to_num(views.placed) >= LEAST_ROWS) & np.isfinite(views.features).all(axis=1))
+
+
+def fit_population(views: Views, segments: Segments, rng: np.random.Generator) -> Population:
+    """The Population of honest development principals.
+
+    views: looks at them; a name may occur once for each power of two of rows that it passed, which is what tells noise
+    from identity best.  segments: of each name.
+    """
+    views = rows_of(views, visible(views))
+    rows = np.clip(views.distinct, 1.0, None)
+    inputs, answers = (fit_source(_columns(views, fields), rows) for fields in (INPUTS, ANSWERS))
+    of = segments if callable(segments) else lambda name: segments.get(name, "")
+    words = [of(name) for name in views.names]
+    known = tuple(sorted(set(words)))
+    bare = Population(
+        inputs=inputs,
+        answers=answers,
+        looks=Points(*(np.zeros(0) for _ in Points.__struct_fields__)),
+        owner=np.zeros(0),
+        segment=np.zeros(0),
+        segments=known,
+    )
+    looks = bare.points(views)
+    numbers = {name: i for i, name in enumerate(dict.fromkeys(views.names))}
+    kept = _some(looks.band, rng)
+    return msgspec.structs.replace(
+        bare,
+        looks=looks.take(kept),
+        owner=np.array([numbers[name] for name in views.names], np.int64)[kept],
+        segment=np.array([known.index(word) for word in words], np.int64)[kept],
+    )
+
+
+def _some(band: Array, rng: np.random.Generator) -> Array:
+    """At most KEPT of each band, at random."""
+    shuffled = rng.permutation(band.size)
+    return np.sort(np.concatenate([shuffled[band[shuffled] == b][:KEPT] for b in range(BANDS)]))

@@ -1,0 +1,223 @@
+"""Guilt: who is unlike honest principals, at a promised rate of false alarms, and what is done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+import numpy as np
+
+from wellhead.core.arrays import Array
+from wellhead.core.errors import ConfigError
+from wellhead.core.finding import Action, Evidence, Finding
+from wellhead.core.verdict import Stance
+from wellhead.detect import order
+from wellhead.detect.detectors import Detectors
+from wellhead.detect.drift import Drift
+from wellhead.detect.guilt import Alarm, Guilt, evidence
+from wellhead.detect.kept import Kept, Tally, kept
+from wellhead.detect.looks import FIRST_ROWS, Looking, Looks
+from wellhead.detect.promise import COARSE, NOW, Promise
+from wellhead.detect.segments import counted
+from wellhead.gate.cases import THEFT, Cases, Ground
+from wellhead.meter.reading import Reading
+
+Draw = Callable[[tuple[str, ...], float], Reading | None]
+"""(members, now_s) -> what they have drawn; None without a profile."""
+_AT_ONCE = 8192
+
+
+class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
+    """Where one principal stands among honest ones, in this period.
+
+    p: conformal p-value of its largest score, 1 where nothing is known.  word: what is promised to its segment.
+    alarmed: guilt was established.
+    """
+
+    segment: str = ""
+    score: float = -np.inf
+    threshold: float = np.inf
+    p: float = 1.0
+    word: str = ""
+    alarmed: bool = False
+
+
+class Suspects:
+    """Scores every look against the promise in force. draw: reads what somebody has drawn.
+
+    census: honest-looking principal-periods seen, by segment, in periods that are over.
+    """
+
+    def __init__(self, cases: Cases, looking: Looking, draw: Draw) -> None:
+        self.looking = looking
+        self.promise: Promise | None = None
+        self.census: dict[str, int] = {}
+        self.drift: Drift | None = None
+        self._cases = cases
+        self._draw = draw
+        self._guilt: Guilt | None = None
+        self._accused: dict[str, int] = {}
+        self._warned: set[str] = set()
+        self._period: dict[str, str] = looking.segment_of
+
+    def check(self, promise: Promise) -> None:
+        """Raises ConfigError where the promise was made for other detectors."""
+        missing = set(promise.names) ^ set(self.looking.detectors.names)
+        if missing or promise.names != tuple(self.looking.detectors.names):
+            raise ConfigError(
+                f"expected a promise over the detectors that are installed, got one that differs in "
+                f"{', '.join(sorted(missing)) or 'their order'}",
+                "make it anew with `wellhead calibrate`",
+            )
+
+    def take_up(self, promise: Promise, now_s: float) -> list[Action]:
+        """Judge everybody of this period by a promise, from now on; raises ConfigError where it does not fit."""
+        self.check(promise)
+        self.promise, self._guilt, self.drift = promise, Guilt(promise), Drift(promise.first)
+        self._warned = set()
+        names, found = list(self.looking.rows), list[Action]()
+        for start in range(0, len(names), _AT_ONCE):
+            found += self.judge(self.looking.look(names[start : start + _AT_ONCE], now_s), now_s)
+        return found
+
+    def judge(self, looks: Looks, now_s: float) -> list[Action]:
+        """Score these looks; an alarm for whoever passed the threshold of its segment for the first time."""
+        self._count()
+        promise, guilt = self.promise, self._guilt
+        if promise is None or guilt is None or not len(looks):
+            return []
+        first = self._first_scores(promise, guilt, looks)
+        alarms = [a for a in guilt.fold(looks) if self._accused.get(a.principal) != a.period]
+        found = [action for a in alarms for action in self._accuse(a, looks.values[a.look], now_s)]
+        return found + self._breaches(first, bool(alarms), now_s)
+
+    def _count(self) -> None:
+        """When a period is over, add its principals to the census."""
+        if self.looking.segment_of is not self._period:
+            for segment, n in counted(list(self._period.values())).items():
+                self.census[segment] = self.census.get(segment, 0) + n
+            self._period = self.looking.segment_of
+
+    def _first_scores(self, promise: Promise, guilt: Guilt, looks: Looks) -> Array:
+        """Scores of those whose first look at which anything was read this is."""
+        scores = promise.score(looks.values, looks.rows)
+        fresh = looks.period[0] > guilt.period
+        known = [not fresh and n in guilt.running and guilt.running[n].score > -np.inf for n in looks.names]
+        chosen: Array = scores[np.isfinite(scores) & ~np.array(known, bool)[looks.principal]]
+        return chosen
+
+    def _accuse(self, alarm: Alarm, values: Array, now_s: float) -> list[Action]:
+        promise, name = self.promise, alarm.principal
+        detectors = self.looking.detectors
+        if promise is None or not isinstance(detectors, Detectors):
+            return []
+        self._accused[name] = alarm.period
+        shown = evidence(promise, detectors, values, alarm.rows)
+        now = promise.word(alarm.segment) == NOW
+        ground = Ground(
+            signal="guilt",
+            title="Unlike honest principals",
+            detail=_detail(shown, alarm.rows),
+            evidence=shown,
+            sure=sure(promise, alarm.segment, alarm.score),
+            segment=alarm.segment,
+            p=alarm.p,
+            stance=self._cases.policy.response if now else Stance.WATCH,
+        )
+        return self._cases.open(ground, (name,), self._draw((name,), now_s), alarm.rows, now_s)
+
+    def _breaches(self, first: Array, alarmed: bool, now_s: float) -> list[Action]:
+        """The promise's own alarms: broken, or made for traffic that is no longer there. Once each."""
+        found: list[Action] = []
+        if self.drift is not None and self.drift.fold(first) and "drift" not in self._warned:
+            said = f"the first looks of {self.drift.seen} principals no longer resemble those of calibration"
+            found += self._warn("drift", "Traffic has drifted", said, now_s)
+        standing = self.kept() if alarmed and "promise" not in self._warned else None
+        if standing is not None and standing.broken:
+            found += self._warn("promise", "The promise is broken", str(standing), now_s)
+        return found
+
+    def _warn(self, signal: str, title: str, said: str, now_s: float) -> list[Action]:
+        self._warned.add(signal)
+        ground = Ground(signal=signal, title=title, detail=said, atlas=(), stance=Stance.ALLOW)
+        return self._cases.open(ground, (), None, 0, now_s)
+
+    def kept(self) -> Kept | None:
+        """Realised alarms against promised ones, since the promise was taken up; None without a promise."""
+        promise, guilt = self.promise, self._guilt
+        if promise is None or guilt is None:
+            return None
+        alarms, thefts = self._alarms()
+        tallies = {
+            s: Tally(started - thefts.get(s, 0), alarms.get(s, 0) - thefts.get(s, 0))
+            for s, started in guilt.started.items()
+        }
+        return kept(tallies, {s: promise.level(s) for s in promise.scores})
+
+    def _alarms(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Of each segment, principals that alarmed, and those of them that a review found to be thieves."""
+        alarms, thefts = dict[str, int](), dict[str, int]()
+        for f in self._cases.findings:
+            if f.signal == "guilt" and f.members and f.members[0] in self._accused:
+                alarms[f.segment] = alarms.get(f.segment, 0) + 1
+                review = self._cases.reviews.get(f.uid)
+                if review is not None and review.verdict == THEFT:
+                    thefts[f.segment] = thefts.get(f.segment, 0) + 1
+        return alarms, thefts
+
+    def restore(self, finding: Finding) -> None:
+        """An earlier run accused these in the period that is being folded: not a second time."""
+        if finding.signal == "guilt":
+            self._accused.update(dict.fromkeys(finding.members, self.looking.period))
+
+    def standing(self, name: str) -> Suspicion:
+        """Where a principal stands; nothing is said of one that no look was taken at."""
+        segment = self.looking.segment_of.get(name, "")
+        promise, guilt = self.promise, self._guilt
+        if promise is None or guilt is None or name not in guilt.running:
+            return Suspicion(segment=segment)
+        score, segment = guilt.running[name]
+        return Suspicion(
+            segment=segment,
+            score=score,
+            threshold=promise.threshold(segment),
+            p=promise.p_value(segment, score),
+            word=promise.word(segment),
+            alarmed=self._accused.get(name) == self.looking.period,
+        )
+
+    def evidence(self, name: str) -> tuple[Evidence, ...]:
+        """What speaks most against a principal as it looks now, however little it is."""
+        rows, detectors = self.looking.rows.get(name, 0), self.looking.detectors
+        if self.promise is None or rows < FIRST_ROWS or not isinstance(detectors, Detectors):
+            return ()
+        # not through Looking: a glance must not move what the next look is compared with
+        values = detectors.read(self.looking.sketches.columns([name]))
+        return evidence(self.promise, detectors, values[0], rows)
+
+    def seen(self) -> Mapping[str, int]:
+        """Principal-periods by segment, the current period with them: what a promise could be made from."""
+        total = dict(self.census)
+        for segment, n in counted(list(self.looking.segment_of.values())).items():
+            total[segment] = total.get(segment, 0) + n
+        return dict(sorted(total.items(), key=lambda pair: -pair[1]))
+
+
+def sure(promise: Promise, segment: str, score: float) -> str:
+    """How sure an alarm is, and under which promise, in words."""
+    p, level = promise.p_value(segment, score), promise.level(segment)
+    return (
+        f"p = 1/{1 / p:,.0f} among honest principals like it (segment {segment}); promised: at most 1 of "
+        f"{1 / level:,.0f} honest principals in {promise.budget.period_days} days; 95 % sure"
+    )
+
+
+def _detail(shown: tuple[Evidence, ...], rows: int) -> str:
+    said = "; ".join(e.said for e in shown[:2]) or "it asks as no honest principal does"
+    return f"in {rows} rows, {said}"
+
+
+def cold(seen: Mapping[str, int]) -> str:
+    """Where a promise that is not there yet stands."""
+    most = max(seen.values(), default=0)
+    return f"rules only: {most} of {order.needed(COARSE)} honest principal-periods"

@@ -1,0 +1,65 @@
+"""The promise while the gate runs: taken up when its file changes, and every change of what may be relied on said."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from wellhead.config import Config
+from wellhead.core.errors import WellheadError
+from wellhead.core.event import Mark
+from wellhead.core.finding import Action
+from wellhead.detect.promise import Promise, announced
+from wellhead.gate.suspects import cold
+from wellhead.serve import promises
+
+if TYPE_CHECKING:
+    from wellhead.gate.observe import Observer
+
+EVERY_S = 1.0
+
+
+class Keeping:
+    """Keeps the observer's promise that of the config's file. log: where a change is noted."""
+
+    def __init__(self, config: Config, observer: Observer, log: Callable[[Mark], object]) -> None:
+        self._config = config
+        self._observer = observer
+        self._log = log
+        self._file = promises.Watched(promises.path_of(config))
+        self._next_s = 0.0
+
+    def begin(self, now_s: float) -> Sequence[Action]:
+        """Take up the promise at start; raises WellheadError where its file cannot be used."""
+        return self._take(promises.load(self._config), now_s)
+
+    def turn(self, now_s: float) -> Sequence[Action]:
+        """Look at the file once a second."""
+        if now_s < self._next_s:
+            return ()
+        self._next_s = now_s + EVERY_S
+        if not self._file.changed():
+            return ()
+        try:
+            return self._take(promises.load(self._config), now_s)
+        except WellheadError as e:
+            self._say(f"{e}; what held before stays in force", now_s)
+            return ()
+
+    def stop(self) -> None:
+        """Nothing is in flight."""
+
+    def _take(self, promise: Promise | None, now_s: float) -> Sequence[Action]:
+        suspects = self._observer.suspects
+        before = suspects.promise
+        if promise is None:
+            self._say(f"{announced(None)} ({cold(suspects.seen())})", now_s)
+            return ()
+        found = suspects.take_up(promise, now_s)
+        self._say(announced(promise, before), now_s)
+        return found
+
+    def _say(self, said: str, now_s: float) -> None:
+        print(f"wellhead: {said}", file=sys.stderr, flush=True)
+        self._log(Mark(time_us=int(now_s * 1e6), what="promise", detail=said))

@@ -1,0 +1,209 @@
+"""Watched principals read by real learners, in a process of their own: what a ledger's simple clone cannot see.
+
+A ridge clone under-reads labels told to noise, and models that only trees or networks can follow. The learners train on
+the stored codes of what a principal asked, and are judged on the profile's reference set, as the ledger's clone is.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from wellhead import plugins
+from wellhead.core.arrays import Array
+from wellhead.core.batch import Batch
+from wellhead.core.codec import log_scores
+from wellhead.core.errors import MissingExtra, WellheadError
+from wellhead.core.finding import Action
+from wellhead.gate.quota import DAY_S
+from wellhead.meter import pack
+from wellhead.meter.profile import Profile
+from wellhead.meter.selfcheck import agreement
+
+if TYPE_CHECKING:
+    from wellhead.gate.observe import Observer
+
+FIRST, GROWTH = 64, 1.5
+"""Different inputs from which a refit is worth its time, and the factor by which they must have grown for another."""
+MOST_ROWS = 4_000
+"""Rows that learners are given, the latest."""
+LIMIT_S = 120.0
+"""Seconds after which a refit is given up."""
+_NICE = 10
+_WHAT = "refit"
+_MARGIN = 0.005
+"""A refit that is better by less than this is chance."""
+
+
+class Work(msgspec.Struct, frozen=True):
+    """One refit in flight, or done: share is what the best learner reproduced, -1 where none did."""
+
+    members: tuple[str, ...]
+    different: int
+    share: float = -1.0
+
+
+class Refitting:
+    """Refits one principal after the other, whenever it has asked enough that is new.
+
+    limit_s: seconds for all learners of one refit together.
+    """
+
+    def __init__(self, observer: Observer, limit_s: float = LIMIT_S) -> None:
+        self._observer = observer
+        self._limit_s = limit_s
+        self._done: dict[tuple[str, ...], int] = {}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread: threading.Thread | None = None
+        self._result: Work | None = None
+        self.refits = 0
+        self.error = ""
+
+    def turn(self, now_s: float) -> Sequence[Action]:
+        """Take up a refit that is over, or begin the next; cheap where there is nothing to do."""
+        if self._thread is not None:
+            return self._take(now_s) if not self._thread.is_alive() else ()
+        meter = self._observer.meter
+        work = None if meter is None or self.error else self._next()
+        if meter is not None and work is not None:
+            since_s = now_s - self._observer.policy.window_days * DAY_S
+            self._thread = threading.Thread(
+                target=self._run, args=(work, meter.profile, since_s), name="wellhead-refit", daemon=True
+            )
+            self._thread.start()
+        return ()
+
+    def stop(self) -> None:
+        """Give up what is in flight."""
+        process = self._process
+        if process is not None:
+            process.kill()
+        self.wait()
+
+    def wait(self) -> None:
+        """Block until the refit in flight is over."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _next(self) -> Work | None:
+        """Whoever has grown most since it was refitted last."""
+        damage = self._observer.damage
+        subjects = [m for m in damage.readings if all(n not in self._observer.cases.closed for n in m)]
+        grown = [(damage.different(m) / max(self._done.get(m, 0), FIRST / GROWTH), m) for m in subjects]
+        most, members = max(grown, default=(0.0, ()))
+        return Work(members, damage.different(members)) if most >= GROWTH else None
+
+    def _take(self, now_s: float) -> Sequence[Action]:
+        work, self._result, self._thread = self._result, None, None
+        if work is None:
+            return ()
+        self.refits += 1
+        self._done[work.members] = work.different
+        reading = self._observer.damage.readings.get(work.members)
+        if reading is None or work.share <= reading.replication + _MARGIN:
+            return ()
+        self._observer.damage.refitted(work.members, work.share, now_s)
+        return self._observer.damage.judge(work.members, now_s, self._observer.hits)
+
+    def _run(self, work: Work, profile: Profile, since_s: float) -> None:
+        """In its own thread: history, then the process; what fails there is said once, and that one is passed over."""
+        share = -1.0
+        try:
+            batch = self._observer.damage.recall(work.members, since_s, profile.id)
+            if len(batch):
+                share = self._learn(pack.dump(_WHAT, task(batch, profile)))
+        except (WellheadError, OSError, ValueError) as e:
+            print(f"wellhead: a refit failed: {e}", file=sys.stderr, flush=True)
+        self._result = Work(work.members, work.different, share)
+
+    def _learn(self, sent: bytes) -> float:
+        """What the process says to a task; -1 where it took too long."""
+        command = [sys.executable, "-m", "wellhead.serve.refit"]
+        quiet = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=quiet)  # noqa: S603 - ours
+        try:
+            said, wrong = self._process.communicate(sent, self._limit_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
+            return -1.0
+        if self._process.returncode > 0:
+            self.error = wrong.decode(errors="replace").strip().rpartition("\n")[2]
+            raise WellheadError(f"{self.error}; readings are those of the ledgers alone from here on")
+        return float(said or b"-1")
+
+
+def task(batch: Batch, profile: Profile) -> dict[str, Any]:
+    """What the process needs: inputs as the codes tell them, what was answered, and the reference set."""
+    latest = np.sort(np.unique(batch.fingerprint[::-1], return_index=True)[1])[:MOST_ROWS]
+    rows = batch.take(len(batch) - 1 - latest)
+    told = {"values": rows.values} if profile.regressor else _told(rows, profile.classes)
+    reference = profile.reference
+    return {
+        "inputs": _inputs(rows.codes, profile),
+        "told": told,
+        "reference": _inputs(reference.codes, profile),
+        "truth": reference.truth,
+        "task": profile.spec.task,
+    }
+
+
+def _inputs(codes: Array, profile: Profile) -> Array:
+    return (codes * profile.code_map.step).astype(np.float32)
+
+
+def _told(rows: Batch, classes: int) -> dict[str, Array]:
+    """Labels, and probabilities where rows carried them; where many classes were cut to the best, those."""
+    told = {"labels": rows.top1}
+    if rows.scores.size:
+        p = np.exp(log_scores(rows.scores))
+        if rows.score_classes.size:
+            wide = np.zeros((len(rows), max(classes, int(rows.score_classes.max()) + 1)))
+            np.put_along_axis(wide, rows.score_classes.astype(np.int64), p, axis=1)
+            p = wide
+        told["scores"] = np.where((rows.scores > 0).any(axis=1)[:, None], p / p.sum(axis=1, keepdims=True), 0.0)
+    return told
+
+
+def learn(record: Mapping[str, Any]) -> float:
+    """The largest share of the reference set that a learner reproduces, trained on any of what was told; -1 none.
+
+    Learners that need packages which are not there are passed over.
+    """
+    best = -1.0
+    for name in plugins.names("learners"):
+        try:
+            learner = plugins.find("learners", name)
+        except MissingExtra:
+            continue
+        for kind, targets in record["told"].items():
+            known = _known(kind, targets)
+            if known.sum() >= 2:
+                clone = learner(record["inputs"][known], targets[known], 0)
+                best = max(best, agreement(np.asarray(clone.predict(record["reference"])), record["truth"]))
+    return best
+
+
+def _known(kind: str, targets: Array) -> Array:
+    """(n,) bool: rows that this kind of answer was given to."""
+    if kind == "scores":
+        return np.asarray(targets.any(axis=1))
+    return np.asarray(targets >= 0 if kind == "labels" else np.isfinite(targets))
+
+
+def main() -> None:
+    """One task on standard input, the share on standard output."""
+    os.nice(_NICE)
+    print(learn(pack.load(_WHAT, sys.stdin.buffer.read())))
+
+
+if __name__ == "__main__":
+    main()

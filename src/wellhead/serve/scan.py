@@ -1,0 +1,212 @@
+"""Any amount of history, read once (twice where ledgers are wanted), with the detectors and rules of the live gate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from wellhead.capture.importers.mapping import Mapping
+from wellhead.core.finding import Evidence, Finding
+from wellhead.detect.promise import Promise
+
+_AT_ONCE = 8192
+RANKED = 100_000
+"""Principals, those with most rows, among whom the unlike are sought."""
+WATCH_ROWS = 128
+"""Rows that make a ledger worth summing without any other reason; as live."""
+
+
+def scan(question: Question, progress: Progress | None = None, now_s: float | None = None) -> Scanned:
+    """Read the logs and say what was found.
+
+    now_s: later times are clocks that are wrong. Raises StoreError for a file that cannot be read, ConfigError for a
+    format that is not known or a promise over other detectors.
+    """
+    return _Scan(question, progress, time.time() if now_s is None else now_s).run()
+
+
+def sources(question: Question) -> list[tuple[Mapping, tuple[Path, ...]]]:
+    """The files of the logs, by format, in the order in which the formats come; empty files are left out."""
+    found: dict[str, tuple[Mapping, list[Path]]] = {}
+    for path in files_of(question.logs):
+        mapping = question.format or guess(path)
+        if mapping is not None:
+            changed = msgspec.structs.replace(mapping, **question.changes)
+            found.setdefault(mapping.name, (changed, []))[1].append(path)
+    return [(mapping, tuple(paths)) for mapping, paths in found.values()]
+
+
+class _Scan:
+    """One scan while it runs."""
+
+    def __init__(self, question: Question, progress: Progress | None, now_s: float) -> None:
+        self.question = question
+        self.found = Scanned()
+        self._progress, self._now_s = progress, now_s
+        profile = question.profile
+        space = None if profile is None else profile.space
+        context = Context(
+            centre=None if space is None else space.centre,
+            shares=None if space is None else space.shares,
+            cohort=question.cohort,
+        )
+        self.detectors = Detectors(context=context)
+        self.watcher = Watcher(self.detectors, question.rules)
+        if question.cohort:
+            self.watcher.have.add("registrations")
+        self.guilt = None if question.promise is None else Guilt(_fitting(question.promise, self.detectors))
+        days = question.period_days if question.promise is None else question.promise.budget.period_days
+        self.looking = Looking(self.watcher, Sketches(space), days, question.segments)
+        self.alarms: list[tuple[Alarm, tuple[Evidence, ...]]] = []
+        self.groups = sources(question)
+
+    def run(self) -> Scanned:
+        """Read, look, rank, sum, link."""
+        self._read()
+        found = self.found
+        found.principals = max(found.principals, len(self.looking.sketches.names))
+        found.promise = announced(self.question.promise)
+        with self._stage("ranking"):
+            found.watching = self._unlike()
+        with self._stage("linking"):
+            linkage = self._link()
+        ledgers = self._draw([m for c in linkage for m in c.members])
+        found.silent = self.watcher.silent()
+        drawn = dict(ledgers.readings()) if ledgers is not None else {}
+        self._conclude(drawn)
+        for campaign in linkage:
+            found.findings.append(linked(campaign, ledgers, self._uid()))
+        return found
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        begun = time.process_time()
+        yield
+        self.found.stages[name] = self.found.stages.get(name, 0.0) + time.process_time() - begun
+
+    def _setting(self, files: tuple[Path, ...], where: str = "") -> Setting:
+        return Setting(profile=self.question.profile, now_s=self._now_s, files=files, where=where)
+
+    def _read(self) -> None:
+        found = self.found
+        for mapping, files in self.groups:
+            found.formats[mapping.name] = mapping.lacks
+            reader = importer(mapping, self._setting(files))
+            for path in files:
+                found.files += 1
+                blocks = reader.read(path, self._progress)
+                while True:
+                    with self._stage("reading"):
+                        block = next(blocks, None)
+                    if block is None:
+                        break
+                    self._take(block)
+            told = reader.told
+            found.lines, found.bad = found.lines + told.lines, found.bad + told.bad
+            found.sample = [*found.sample, *told.sample][:5]
+
+    def _take(self, block: Any) -> None:
+        """Fold one block, and judge the looks that it made due."""
+        found, batch = self.found, block.batch
+        found.requests += len(block.visits)
+        found.answered += block.answered
+        found.rows += len(batch)
+        found.twice += block.twice
+        found.clocks += block.clocks
+        found.coded += int(batch.codes.any(axis=1).sum()) if batch.codes.shape[1] else 0
+        if len(block.visits):
+            self.watcher.have.add("requests")
+            times = block.visits.time_s
+            first = float(times.min())
+            found.first_s = min(found.first_s or first, first)
+            found.last_s = max(found.last_s, float(times.max()))
+        self.watcher.notice(batch)
+        with self._stage("folding and looking"):
+            looks = self.looking.fold(batch, block.visits)
+        if self.guilt is not None:
+            with self._stage("judging"):
+                self._judge(self.guilt, looks)
+
+    def _judge(self, guilt: Guilt, looks: Looks) -> None:
+        for alarm in guilt.fold(looks):
+            shown = evidence(guilt.promise, self.detectors, looks.values[alarm.look], alarm.rows)
+            self.alarms.append((alarm, shown))
+
+    def _unlike(self) -> list[Watched]:
+        """The principals that differ most from the others, in the last period."""
+        rows = sorted(self.looking.rows.items(), key=lambda item: (-item[1], item[0]))[:RANKED]
+        names = [name for name, n in rows if n >= FIRST_ROWS]
+        if len(names) < scan_unlike.LEAST or not self.question.watched:
+            return []
+        parts = [self._values(names[i : i + _AT_ONCE]) for i in range(0, len(names), _AT_ONCE)]
+        values = np.concatenate(parts)
+        scores = scan_unlike.far(values, self.detectors.sides)
+        unlike, ranges = scan_unlike.ranked(scores, self.detectors.kinds), scan_unlike.usual(values)
+        best = np.argsort(-unlike, kind="stable")[: self.question.watched]
+        return [
+            Watched(
+                principal=names[i],
+                rows=self.looking.rows[names[i]],
+                unlike=round(float(unlike[i]), 2),
+                evidence=scan_unlike.strongest(self.detectors, values[i], scores[i], ranges),
+            )
+            for i in best.tolist()
+            if unlike[i] > 0
+        ]
+
+    def _values(self, names: Sequence[str]) -> Any:
+        return self.watcher.values(self.looking.sketches.columns(names, None))
+
+    def _link(self) -> list[Campaign]:
+        """Campaigns among the principals of the last period; none without a population to judge them by."""
+        population = self.question.population
+        return [] if population is None or not self.found.coded else campaigns(self.looking, population)
+
+    def _draw(self, members: Sequence[str]) -> Ledgers | None:
+        """The ledgers of whoever stands out, then of those with most rows, from a second reading."""
+        profile, most = self.question.profile, self.question.ledgers
+        if profile is None or not self.found.coded or not most:
+            return None
+        first = [*(a.principal for a, _ in self.alarms), *self.watcher.hits, *members]
+        wanted = dict.fromkeys([*first, *(w.principal for w in self.found.watching)])
+        by_rows = sorted(self.looking.rows, key=lambda n: -self.looking.rows[n])
+        wanted |= dict.fromkeys(n for n in by_rows[:most] if self.looking.rows[n] >= WATCH_ROWS)
+        ledgers = Ledgers(profile, list(wanted)[:most])
+        with self._stage("ledgers"):
+            where = among(list(wanted)[:most])
+            for mapping, files in self.groups:
+                reader = importer(mapping, self._setting(files, where))
+                for path in files:
+                    for block in reader.read(path, None):
+                        ledgers.fold(block.batch)
+        return ledgers
+
+    def _conclude(self, drawn: dict[str, Reading]) -> None:
+        """Findings: alarms at their promise, rules, and what was drawn beyond the limit."""
+        for alarm, shown in self.alarms:
+            self.found.findings.append(guilty(alarm, shown, drawn.get(alarm.principal), self._uid()))
+        accused = {alarm.principal for alarm, _ in self.alarms}
+        rows = self.looking.rows
+        for name, hits in self.watcher.hits.items():
+            if name not in accused:
+                signals = list(hits.values())
+                self.found.findings.append(ruled(name, signals, rows.get(name, 0), (drawn.get(name), self._uid())))
+        for name, reading in drawn.items():
+            if reading.drawn >= self.question.max_drawn and name not in accused and name not in self.watcher.hits:
+                self.found.findings.append(drawn_too_much(name, reading, self._uid()))
+
+    def _uid(self) -> str:
+        return f"S-{int(self._now_s)}-{len(self.found.findings) + 1}"
+
+
+def _fitting(promise: Promise, detectors: Detectors) -> Promise:
+    """The promise, where it was made over these detectors."""
+    if promise.names != detectors.names:
+        differ = sorted(set(promise.names) ^ set(detectors.names))
+        raise ConfigError(
+            f"expected a promise over the detectors that are installed, got one that differs in "
+            f"{', '.join(differ) or 'their order'}",
+            "make it anew with `wellhead calibrate`",
+        )
+    return promise

@@ -1,0 +1,198 @@
+import numpy as np
+import pytest
+from looking import BUDGET, Named, honest, looks
+
+from wellhead.core.errors import ConfigError
+from wellhead.detect import order
+from wellhead.detect.budget import AlarmBudget
+from wellhead.detect.calibrate import calibrate, development
+from wellhead.detect.looks import joined
+from wellhead.detect.yardstick import suprema
+
+ONE_IN_1000 = AlarmBudget(1, 1000, 30)
+
+
+def largest(promise, seen):
+    return suprema(promise.score(seen.values, seen.rows), seen.principal)
+
+
+def realised(promise, seen, alpha, segment="everybody"):
+    return float((largest(promise, seen) > promise.threshold(segment, alpha)).mean())
+
+
+def test_the_promise_holds_whatever_the_looks_of_a_principal_share():
+    rng = np.random.default_rng(0)
+    over = 0
+    for _ in range(20):
+        promise = calibrate(honest(1500, rng, 4), None, BUDGET, Named)
+        rate = realised(promise, honest(6000, rng, 4), 0.01)
+        over += rate > 0.01 + 1.65 * np.sqrt(0.01 / 6000)
+    # each may fail with 5 %, and sampling adds to that
+    assert over <= 3
+
+
+def test_development_and_calibration_are_disjoint_and_stay_so():
+    names = [f"p{i}" for i in range(3000)]
+    mine = development(names)
+    assert np.array_equal(mine, development(names[::-1])[::-1])
+    assert not np.array_equal(mine, development(names, b"another key"))
+    assert 450 < mine.sum() < 750
+    assert development(names[:90]).mean() < 0.5
+    promise = calibrate(honest(3000, np.random.default_rng(1)), None, BUDGET, Named)
+    assert promise.development == mine.sum()
+    assert promise.scores["everybody"].size == 3000 - mine.sum()
+
+
+def test_a_principal_is_on_one_side_in_all_its_periods():
+    rng = np.random.default_rng(2)
+    both = joined([honest(400, rng, period=0), honest(400, rng, period=1)])
+    promise = calibrate(both, None, BUDGET, Named)
+    assert promise.development == 2 * development(both.names).sum()
+    assert promise.scores["everybody"].size + promise.development == 800
+
+
+def test_one_never_read_counts_as_calibrated_and_scores_nothing():
+    rng = np.random.default_rng(3)
+    seen = joined([honest(300, rng), looks(np.full((200, 4), np.nan), prefix="quiet")])
+    scores = calibrate(seen, None, BUDGET, Named).scores["everybody"]
+    assert scores.size == 500 - development(seen.names).sum()
+    assert np.isneginf(scores).sum() == (~development(seen.names)[300:]).sum()
+
+
+@pytest.mark.parametrize(
+    ("alpha", "calibrated", "found"), [(0.01, 298, False), (0.01, 299, True), (0.001, 2994, False), (0.001, 2995, True)]
+)
+def test_what_must_have_been_seen(alpha, calibrated, found):
+    rng = np.random.default_rng(4)
+    mine = [f"p{i}" for i in range(5000)]
+    share = ~development(mine)
+    # as many principals as give exactly this many calibrated ones
+    for n in range(calibrated, 5000):
+        if (~development(mine[:n])).sum() == calibrated:
+            break
+    assert share.any()
+    promise = calibrate(honest(n, rng), None, ONE_IN_1000, Named)
+    assert promise.scores["everybody"].size == calibrated
+    assert np.isfinite(promise.threshold("everybody", alpha)) == found
+    assert promise.needed(alpha) == (order.needed(alpha, 2) if found else order.needed(alpha))
+
+
+def thief(rng, n):
+    """Unusual to two kinds of detectors."""
+    return rng.normal([6, 0, 0, 6], 1.5, (n, 4))
+
+
+@pytest.mark.parametrize("poison", [0.0, 0.005, 0.02])
+def test_poisoned_calibration_stays_valid_and_loses_power(poison):
+    rng = np.random.default_rng(5)
+    kept, caught = [], []
+    for _ in range(8):
+        thieves = round(poison * 1500)
+        clean, dirty = honest(1500 - thieves, rng), looks(thief(rng, thieves), prefix="thief")
+        promise = calibrate(joined([clean, dirty]), None, BUDGET, Named)
+        kept.append(realised(promise, honest(3000, rng), 0.01))
+        caught.append(realised(promise, looks(thief(rng, 400)), 0.01))
+    assert np.mean(kept) <= 0.01
+    power = {0.0: (0.75, 1.0), 0.005: (0.4, 0.95), 0.02: (0.0, 0.6)}[poison]
+    assert power[0] <= np.mean(caught) <= power[1]
+
+
+def power_at(rng, c, alpha, poison):
+    """The fact sheet's own setting: one Student-t5 score, thieves N(6, 1.5), the plain conformal threshold."""
+    bad = rng.binomial(c, poison)
+    scores = np.sort(np.concatenate([rng.standard_t(5, c - bad), rng.normal(6, 1.5, bad)]))
+    m = order.conformal_rank(c, alpha)
+    return (rng.normal(6, 1.5, 2000) > scores[-m]).mean(), (rng.standard_t(5, 2000) > scores[-m]).mean()
+
+
+@pytest.mark.parametrize(
+    ("c", "alpha", "known"),
+    [(1000, 0.01, (0.96, 0.89, 0.44)), (1000, 0.001, (0.40, 0.14, 0.04)), (99, 0.01, (0.85, 0.69, 0.42))],
+)
+def test_contamination_table(c, alpha, known):
+    rng = np.random.default_rng(6)
+    for poison, power in zip((0.0, 0.005, 0.02), known, strict=True):
+        caught, alarmed = np.mean([power_at(rng, c, alpha, poison) for _ in range(400)], axis=0)
+        assert caught == pytest.approx(power, abs=0.05)
+        assert alarmed <= alpha * 1.1
+
+
+def test_reviewed_thieves_are_left_out_and_the_power_is_back():
+    rng = np.random.default_rng(7)
+    clean, dirty = honest(1500, rng), looks(rng.normal(9, 1, (30, 4)), prefix="thief")
+    everything = joined([clean, dirty])
+    fooled = calibrate(everything, None, BUDGET, Named)
+    told = calibrate(everything, None, BUDGET, Named, excluded=dirty.names)
+    assert told.excluded == 30
+    assert told.threshold("everybody") < fooled.threshold("everybody")
+    caught = looks(rng.normal(6, 1.5, (400, 4)))
+    assert realised(told, caught, 0.01) > realised(fooled, caught, 0.01) + 0.1
+
+
+def test_the_holders_of_a_threshold_are_named_and_what_it_would_be_without_them():
+    rng = np.random.default_rng(8)
+    seen = joined([honest(1500, rng), looks(np.full((4, 4), 50.0) * [1, -1, 1, 1], prefix="thief")])
+    promise = calibrate(seen, None, BUDGET, Named)
+    calibrated = dict(zip(seen.names, ~development(seen.names), strict=True))
+    thieves = {n for n in seen.names if n.startswith("thief") and calibrated[n]}
+    assert thieves
+    assert {name for name, _ in promise.holders["everybody"][: len(thieves)]} == thieves
+    assert promise.without("everybody", len(thieves) + 10) < promise.threshold("everybody")
+
+
+def test_segments_of_a_mapping_a_function_or_the_looks():
+    rng = np.random.default_rng(9)
+    seen = honest(600, rng, segments=["odd" if i % 2 else "even" for i in range(600)])
+    by_looks = calibrate(seen, None, BUDGET, Named)
+    by_name = calibrate(seen, {n: ("odd" if int(n[1:]) % 2 else "even") for n in seen.names}, BUDGET, Named)
+    by_call = calibrate(seen, lambda n: "odd" if int(n[1:]) % 2 else "even", BUDGET, Named)
+    assert set(by_looks.scores) == {"odd", "even"}
+    for other in (by_name, by_call):
+        assert all(np.array_equal(other.scores[s], v) for s, v in by_looks.scores.items())
+
+
+def test_first_looks_are_one_number_a_principal():
+    rng = np.random.default_rng(10)
+    seen = honest(500, rng, 3)
+    promise = calibrate(seen, None, BUDGET, Named)
+    scores = promise.score(seen.values, seen.rows)[::3]
+    assert promise.first == pytest.approx(np.sort(scores[~development(seen.names)]))
+
+
+def test_too_few_to_fit_anything():
+    with pytest.raises(ConfigError, match="expected at least 48 honest principals"):
+        calibrate(honest(20, np.random.default_rng(11)), None, BUDGET, Named)
+
+
+def tenants(rng, n, tau, t=1000):
+    """Scores of events: a mean of the tenant's own, and AR(1) noise."""
+    noise = np.empty((n, t))
+    noise[:, 0] = rng.standard_normal(n)
+    for i in range(1, t):
+        noise[:, i] = 0.5 * noise[:, i - 1] + np.sqrt(0.75) * rng.standard_normal(n)
+    return rng.normal(0, tau, (n, 1)) + noise if tau else noise
+
+
+def martingale_alarms(rng, pool, events, alpha):
+    """Share of principals whose event-level conformal martingale ever reaches 1/alpha."""
+    reference = np.sort(rng.choice(pool.ravel(), 5000))
+    p = (reference.size - np.searchsorted(reference, events) + rng.random(events.shape)) / (reference.size + 1)
+    bets = np.linspace(0.05, 0.95, 19)[:, None, None]
+    paths = np.cumsum(np.log(bets) + (bets - 1) * np.log(p), axis=2)
+    top = paths.max(axis=0)
+    money = top + np.log(np.exp(paths - top).mean(axis=0))
+    return float((money.max(axis=1) >= np.log(1 / alpha)).mean())
+
+
+@pytest.mark.parametrize(("tau", "known"), [(0.0, 0.116), (0.1, 0.24), (0.3, 0.34), (0.6, 0.35)])
+def test_events_are_not_exchangeable_and_principals_are(tau, known):
+    """An event-level martingale breaks its promise of 1 in 100; the supremum of a principal keeps it."""
+    rng = np.random.default_rng(12)
+    pool, fresh = tenants(rng, 400, tau), tenants(rng, 200, tau)
+    assert martingale_alarms(rng, pool, fresh, 0.01) == pytest.approx(known, abs=0.12)
+    rates = []
+    for _ in range(30):
+        sup = tenants(rng, 600, tau, 100).max(axis=1)
+        m = order.rank(400, 0.01)
+        rates.append((sup[400:] > np.sort(sup[:400])[-m]).mean())
+    assert np.mean(rates) <= 0.01

@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from wellhead.detect.kept import RISK, Kept, Tally, kept, stake
+
+
+def ever_broken(rng, runs, principals, rate, alpha):
+    """Share of runs in which the bet ever reached the bar, looked at after every principal."""
+    alarms = np.cumsum(rng.random((runs, principals)) < rate, axis=1)
+    money = np.vectorize(lambda n, a: stake(int(n), int(a), alpha))
+    n = np.arange(1, principals + 1)
+    worst = np.zeros(runs)
+    for run, row in enumerate(alarms):
+        # the bet only rises where somebody alarms
+        at = np.flatnonzero(np.diff(row, prepend=0))
+        worst[run] = money(n[at], row[at]).max() if at.size else 1.0
+    return float((worst >= 1 / RISK).mean())
+
+
+@pytest.mark.parametrize("alpha", [0.01, 0.001])
+def test_a_kept_promise_is_rarely_called_broken_however_often_one_looks(alpha):
+    assert ever_broken(np.random.default_rng(1), 600, 20_000, alpha, alpha) <= RISK
+
+
+def test_a_broken_promise_is_found():
+    rng = np.random.default_rng(2)
+    assert ever_broken(rng, 100, 5000, 0.03, 0.01) >= 0.95
+    assert ever_broken(rng, 100, 5000, 0.02, 0.01) >= 0.8
+
+
+def test_open_principals_only_lower_the_money():
+    assert stake(100, 2, 0.01) < stake(100, 3, 0.01)
+    assert stake(200, 2, 0.01) < stake(100, 2, 0.01)
+    assert stake(0, 0, 0.01) == 1.0
+
+
+def test_says_what_was_promised_and_what_happened():
+    found = kept({"a": Tally(1000, 40), "b": Tally(500, 1), "c": Tally(10, 9)}, {"a": 0.01, "b": 0.01})
+    assert (found.principals, found.alarms, found.promised, found.worst) == (1500, 41, 15.0, "a")
+    assert found.broken
+    assert "the promise is broken, most of all in `a`" in str(found)
+
+
+def test_reviews_as_theft_mend_it():
+    before = kept({"a": Tally(1000, 40)}, {"a": 0.01})
+    after = kept({"a": Tally(970, 10)}, {"a": 0.01})
+    assert before.broken
+    assert not after.broken
+    assert str(after) == "10 alarms among 970 principals, at most 9.7 promised"
+
+
+def test_without_a_promise_nothing_is_broken():
+    assert kept({"a": Tally(1000, 1000)}, {}) == Kept(principals=0, alarms=0, promised=0.0, money=1.0)
+
+
+@pytest.mark.parametrize("alpha", [0.5, 0.9])
+def test_large_rates_can_be_bet_on_too(alpha):
+    assert stake(100, 100, alpha) > 1.0
+
+
+def test_no_amount_of_alarms_overflows():
+    assert np.isfinite(stake(10**6, 10**6, 0.001))

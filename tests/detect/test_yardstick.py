@@ -1,0 +1,123 @@
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wellhead.detect.yardstick import FEWEST, by_kind, checkpoint, combined, fit, suprema
+
+
+def world(n, rng, looks=5, detectors=4):
+    """Looks of n principals at 16, 32 ... rows: heavy-tailed numbers."""
+    rows = 2 ** np.tile(np.arange(4, 4 + looks), n)
+    return rng.standard_t(4, (n * looks, detectors)), rows, np.repeat(np.arange(n), looks)
+
+
+SIDES = ((1,), (-1,), (1, -1), (1,))
+KINDS = ("a", "a", "b", "c")
+
+
+@pytest.fixture(scope="module")
+def stick():
+    return fit(*world(400, np.random.default_rng(0)), SIDES, KINDS)
+
+
+def at(values, rows=64):
+    values = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    return values, np.full(len(values), rows)
+
+
+@given(st.integers(1, 2**43))
+def test_checkpoint_is_the_highest_bit(rows):
+    assert checkpoint(np.array([rows]))[0] == rows.bit_length() - 1
+
+
+def test_only_the_suspicious_side_counts(stick):
+    high, low = stick.contributions(*at([[9.0] * 4, [-9.0] * 4]))
+    assert (high > 3).tolist() == [True, False, True, True]
+    assert (low > 3).tolist() == [False, True, True, False]
+    assert stick.sides(*at([9.0, -9.0, -9.0, 9.0])).tolist() == [[1, -1, -1, 1]]
+
+
+def test_what_is_not_known_says_nothing(stick):
+    full = stick.score(*at([9.0, 0.0, 0.0, 0.0]))
+    assert stick.score(*at([9.0, np.nan, np.nan, np.nan])) == pytest.approx(full, rel=0.2)
+    assert stick.score(*at([np.nan] * 4)) == -np.inf
+    assert stick.score(*at([9.0] * 4, rows=2**30)) == -np.inf
+    assert not stick.contributions(*at([np.nan] * 4)).any()
+
+
+def test_a_constant_detector_is_silent_and_an_infinite_number_is_no_crash():
+    values, rows, subject = world(200, np.random.default_rng(1))
+    values[:, 1] = 7.0
+    values[:, 2] = np.nan
+    stick = fit(values, rows, subject, SIDES, KINDS)
+    gives = stick.contributions(*at([0.0, 1e6, 5.0, np.inf]))[0]
+    assert gives[1] == gives[2] == 0.0
+    assert gives[3] == np.inf
+
+
+def test_a_number_that_is_nearly_always_the_same_still_speaks():
+    values, rows, subject = world(400, np.random.default_rng(2))
+    values[:, 0] = np.repeat(np.random.default_rng(3).random(400) < 0.03, 5) * 0.1
+    gives = fit(values, rows, subject, SIDES, KINDS).contributions(*at([[0.0, 0, 0, 0], [0.9, 0, 0, 0]]))[:, 0]
+    assert gives[0] == 0.0
+    assert gives[1] > 5
+
+
+def test_a_checkpoint_with_too_few_says_nothing():
+    values, rows, subject = world(FEWEST - 1, np.random.default_rng(4))
+    assert (fit(values, rows, subject, SIDES, KINDS).score(values, rows) == -np.inf).all()
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_more_unusual_never_scores_less(stick, seed):
+    rng = np.random.default_rng(seed)
+    low = rng.normal(0, 4, 4)
+    high = low + np.array([1, -1, 0, 1]) * rng.exponential(3, 4)
+    assert stick.score(*at(high))[0] >= stick.score(*at(low))[0]
+
+
+def test_kinds_are_one_voice_each():
+    surprise = np.array([[3.0, 4.0, 1.0]])
+    assert by_kind(surprise, np.array([0, 0, 1])).tolist() == [[4.0, 1.0]]
+    assert combined(np.array([[3.0, 4.0], [0.0, 5.0]])).tolist() == [5.0, 5.0]
+
+
+def test_several_weak_kinds_count_more_than_one(stick):
+    one, three = stick.score(*at([[3.0, 0, 0, 0], [3.0, 0, 3.0, 3.0]]))
+    assert three > one * 1.3
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.floats(-9, 9)), min_size=1, max_size=30))
+def test_suprema_are_the_plain_maxima(looks):
+    subject, scores = np.array([s for s, _ in looks]), np.array([v for _, v in looks])
+    found = suprema(scores, subject)
+    for s in range(subject.max() + 1):
+        assert found[s] == max((v for i, v in looks if i == s), default=-np.inf)
+
+
+def test_a_few_thieves_among_the_honest_move_the_moments_little():
+    values, rows, subject = world(400, np.random.default_rng(5))
+    clean = fit(values, rows, subject, SIDES, KINDS)
+    values[subject < 8] += 50.0
+    dirty = fit(values, rows, subject, SIDES, KINDS)
+    k = checkpoint(np.array([64]))[0]
+    assert dirty.spread[k] == pytest.approx(clean.spread[k], rel=0.35)
+    assert np.abs(dirty.centre[k] - clean.centre[k]).max() < 0.15
+
+
+def test_one_look_a_subject_makes_the_moments():
+    values, rows, subject = world(100, np.random.default_rng(6), looks=1)
+    again = np.concatenate([values, values[:1].repeat(500, axis=0)])
+    more = fit(again, np.full(len(again), 16), np.concatenate([subject, np.zeros(500, int)]), SIDES, KINDS)
+    plain = fit(values, rows, subject, SIDES, KINDS)
+    assert np.array_equal(more.centre, plain.centre, equal_nan=True)
+    assert msgspec.structs.asdict(more).keys() == msgspec.structs.asdict(plain).keys()
+
+
+def test_a_look_is_cheap_because_it_is_a_column_operation(stick):
+    values, rows, _ = world(2000, np.random.default_rng(7))
+    whole = stick.score(values, rows)
+    parts = [stick.score(values[i : i + 100], rows[i : i + 100]) for i in range(0, len(rows), 100)]
+    assert np.array_equal(whole, np.concatenate(parts))
