@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.detect_recorded import Recorded
-from benchmarks.detect_tenants import Pages, arrivals, habits, mixture, questions, repeated, steady, tenant, visits
+from benchmarks.detect_tenants import Pages, arrivals, habits, leaning, mixture, questions, repeated, steady, tenant, visits
 from benchmarks.detect_world import BUDGET, PERIOD_S, Stream, Victim, sorted_stream
 
 COVERS = (0.5, 0.8, 0.95)
@@ -63,7 +63,7 @@ def _covered(scenario: str, pages: Pages, rows: Any, share: float, rng: Any) -> 
 
 
 def _narrow(pages: Pages, count: int, rng: Any) -> Any:
-    first = pages.drawn(mixture(pages, rng), max(int(0.75 * count), 1), rng)
+    first = pages.drawn(mixture(pages, rng), max(int(0.75 * count), 1), rng, leaning(rng))
     return repeated(first, count, rng)
 
 

@@ -23,6 +23,7 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     """One detector on one victim and seed. attacks: names of streams, and of their scenarios.
 
     rate: honest test principals alarmed at the matched threshold.  rows, fidelity: at it, one an attack.
+    The matched threshold stands on scores that are levelled between segments.
     published: honest alarmed at the author's threshold, and share of attacks found at it; None without one.
     curve: (honest alarmed, fidelity of each attack) at the thresholds of SHARES.
     """
@@ -62,21 +63,21 @@ def ours(names: Sequence[str], looks: Any, margin: Array, segments: Mapping[str,
 
 def compare(ruling: Ruling, scenarios: Mapping[str, str], share: float, fidelity: Fidelity) -> Compared:
     """A detector at the threshold that alarms this share of the honest test principals, and at others."""
-    names = tuple(ruling.attacks)
-    matched = ruling.matched(share)
-    rows = _rows(ruling, matched)
+    names, level = tuple(ruling.attacks), ruling.levelled()
+    matched = level.matched(share)
+    rows = _rows(level, matched)
     given = not math.isnan(ruling.published)
-    at = [ruling.matched(s) for s in SHARES]
+    at = [level.matched(s) for s in SHARES]
     return Compared(
         detector=ruling.peer,
         attacks=names,
         scenarios=tuple(scenarios[n] for n in names),
-        rate=ruling.realised(matched),
+        rate=level.realised(matched),
         rows=rows,
         fidelity=tuple(map(fidelity, names, rows)),
         published=ruling.realised(ruling.published) if given else None,
         published_found=float(np.mean(np.array(_rows(ruling, ruling.published)) != NEVER)) if given else None,
-        curve=tuple((ruling.realised(t), tuple(map(fidelity, names, _rows(ruling, t)))) for t in at),
+        curve=tuple((level.realised(t), tuple(map(fidelity, names, _rows(level, t)))) for t in at),
         cost_ms=ruling.cost_ms,
     )
 

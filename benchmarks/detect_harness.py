@@ -20,6 +20,7 @@ from wellhead.detect.promise import Promise
 from wellhead.detect.segments import Segments
 from wellhead.detect.signal import Context
 from wellhead.meter.sketch import Sketches
+from wellhead.meter.view import Views, join
 from wellhead.redteam.learner import random_forest
 from wellhead.redteam.network import Recipe, train
 
@@ -130,7 +131,29 @@ class World(NamedTuple):
         groups = [[streams[i] for i in order[at : at + CHUNK]] for at in range(0, len(order), CHUNK)]
         return joined(self._looks(group) for group in groups)
 
-    def _looks(self, streams: Sequence[Stream]) -> Looks:
+    def seen(self, streams: Sequence[Stream]) -> Views:
+        """What was seen at every look, in which a name so occurs several times."""
+        kept: list[Views] = []
+        for at in range(0, len(streams), CHUNK):
+            self._looks(streams[at : at + CHUNK], kept)
+        return join(kept)
+
+    def views(self, streams: Sequence[Stream], days: Sequence[float]) -> list[Views]:
+        """What is known of everybody who has asked something, at the end of each of these days."""
+        sketches, found, since = Sketches(self.victim.profile.space), [], -np.inf
+        plan = rounds(streams)
+        time_s = np.concatenate([s.time_s for s in streams])
+        for day in days:
+            until = START_S + day * 86400.0
+            at = np.flatnonzero((time_s >= since) & (time_s < until))
+            if at.size:
+                at = at[np.argsort(time_s[at], kind="stable")]
+                sketches.update(batch_of(self.table, streams, plan.owner[at], plan.place[at]))
+            found.append(sketches.columns())
+            since = until
+        return found
+
+    def _looks(self, streams: Sequence[Stream], kept: list[Views] | None = None) -> Looks:
         looking = Looking(self.detectors, Sketches(self.victim.profile.space), PERIOD_S / 86400.0, Segments(("use",)))
         looking.before = {s.name: s.before for s in streams if s.before > 0}
         plan = rounds(streams)
@@ -146,6 +169,8 @@ class World(NamedTuple):
             until[owner] = batch.time_s + 1e-6
             seen = visits_of(streams, owner, batch.time_s, (since, until))
             parts.append(looking.fold(batch, seen, START_S + 1.0))
+            if kept is not None and looking.seen is not None:
+                kept.append(looking.seen)
             since = until
         return joined(parts)
 
@@ -216,11 +241,11 @@ class Clones:
 
     def _learners(self) -> tuple[Callable[[Any, Any], Any], ...]:
         def network(x: Any, p: Any) -> Any:
-            epochs = int(np.clip(100_000 / len(x), 40, 300))
+            epochs = int(np.clip(60_000 / len(x), 30, 200))
             recipe = Recipe(hidden=(128,), epochs=epochs, batch=64, centred=True)
             return train(x, p, recipe, np.random.default_rng(self._seed))
 
-        if self._table.truth.shape[1] > 20:
+        if self._table.truth.shape[1] > 2:
             return (network,)
         return (network, lambda x, p: random_forest(x, p.argmax(axis=1), self._seed))
 

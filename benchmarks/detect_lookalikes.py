@@ -17,6 +17,7 @@ from benchmarks.detect_tenants import (
     arrivals,
     cron,
     habits,
+    leaning,
     mixture,
     questions,
     repeated,
@@ -183,16 +184,16 @@ def declared(victim: Victim, count: int, seed: int, prefix: str) -> list[Stream]
 def _declared(pages: Pages, name: str, use: str, rng: Any) -> Stream:
     """One whose use is declared; within a use too, everybody is different."""
     count = volume(rng)
-    mixed = np.mean([mixture(pages, rng) for _ in range(1 + int(rng.geometric(0.05)))], axis=0)
+    mixed, lean = np.mean([mixture(pages, rng) for _ in range(1 + int(rng.geometric(0.05)))], axis=0), leaning(rng)
     if use == "load test":
-        rows = pages.drawn(mixed, int(rng.integers(1, 60)), rng)
+        rows = pages.drawn(mixed, int(rng.integers(1, 60)), rng, lean)
         rows = rows[rng.integers(rows.size, size=count)]
     elif use == "qa":
-        few = pages.drawn(mixed, max(count // int(rng.integers(2, 20)), 1), rng)
+        few = pages.drawn(mixed, max(count // int(rng.integers(2, 20)), 1), rng, lean)
         rows = np.resize(few, count)
     else:
         shares = float(rng.beta(8, 2))
-        rows = repeated(pages.drawn(mixed, max(int(shares * count), 1), rng), count, rng)
+        rows = repeated(pages.drawn(mixed, max(int(shares * count), 1), rng, lean), count, rng)
     times = cron(count, rng) if rng.random() < 0.5 else arrivals(count, rng)
     return _stream("declared " + use, name, (rows, times), use, rng)
 
@@ -217,13 +218,3 @@ def _stream(scenario: str, name: str, asked: Questions, use: str, rng: Any) -> S
     )
 
 
-def contaminated(honest: list[Stream], thieves: list[Stream], share: float, rng: Any) -> list[Stream]:
-    """Honest streams with so many thieves among them, as a poisoned calibration set has."""
-    count = int(round(share * len(honest)))
-    more = [thieves[i] for i in rng.integers(len(thieves), size=count)]
-    return [*honest, *(replace(s, name=f"poison {i}") for i, s in enumerate(more))]
-
-
-def honest_tenant(victim: Victim, name: str, seed: int) -> Stream:
-    """One tenant, for tests."""
-    return tenant(Pages.of(victim, victim.honest), name, np.random.default_rng(seed))

@@ -119,6 +119,20 @@ class Ruling(NamedTuple):
         """The one threshold at which it alarms as large a share of the honest test streams, or less."""
         return matched([p for _, p in self.test], share)
 
+    def levelled(self) -> Ruling:
+        """The same with scores that mean the same in every segment: 0 the median honest peak, 1 the 99th percentile.
+
+        One threshold for all segments then alarms the best thieves that it can, as thresholds by segment would.
+        """
+        scales = {s: _scale([p for t, p in self.calibration if t == s]) for s, _ in self.calibration}
+        level = {s: (lambda x, a=a, b=b: (x - a) / b) for s, (a, b) in scales.items()}
+        same = {s for s, _ in self.test} | {s for s, _ in self.attacks.values()}
+        level = {s: level.get(s, lambda x: x) for s in same}
+        return self._replace(
+            test=[(s, float(level[s](p))) for s, p in self.test],
+            attacks={n: (s, Looks(k.at, level[s](k.score))) for n, (s, k) in self.attacks.items()},
+        )
+
     def alarms(self, thresholds: dict[str, float] | float) -> dict[str, int]:
         """Rows at the alarm of each attack, -1 for never."""
         return {name: looks.alarm(_of(thresholds, s)) for name, (s, looks) in self.attacks.items()}
@@ -174,6 +188,14 @@ def distinct(stream: Stream, table: Table) -> Array:
 def pooled(streams: Sequence[Stream]) -> Array:
     """Table rows of streams, one after the other, each stream's first ROWS."""
     return np.concatenate([s.rows[:ROWS] for s in streams]) if streams else np.zeros(0, np.int64)
+
+
+def _scale(peaks: Sequence[float]) -> tuple[float, float]:
+    there = np.array([p for p in peaks if math.isfinite(p)])
+    if not there.size:
+        return 0.0, 1.0
+    low, high = np.quantile(there, [0.5, 0.99])
+    return float(low), max(float(high - low), 1e-9 * (1 + abs(float(low))))
 
 
 def _of(thresholds: dict[str, float] | float, segment: str) -> float:

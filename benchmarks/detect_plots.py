@@ -14,6 +14,18 @@ WELLHEAD = "Wellhead"
 _PEERS = ("#8e6c3f", "#d68910", "#6c3483", "#c39bd3", "#1e8449", "#7dcea0", "#34495e", "#99a3a4", "#a93226", "#f1948a")
 
 
+_ATTACKS = {
+    "A1": "uniform, grid",
+    "A2": "line search, boundary",
+    "A3": "perturbed seeds (JbDA)",
+    "A4": "knockoff",
+    "A5": "knockoff, adaptive",
+    "A6": "active learning",
+    "A7": "data-free generator",
+    "A8": "cover traffic",
+}
+
+
 def curves(rows: Sequence[ScenarioRow]) -> str:
     """A panel a victim: each attack's clone over its queries, and where it was found."""
     from matplotlib.figure import Figure
@@ -28,15 +40,18 @@ def curves(rows: Sequence[ScenarioRow]) -> str:
     for panel in panels[len(victims) :]:
         panel.set_axis_off()
     handles = {label: h for p in panels for h, label in zip(*p.get_legend_handles_labels(), strict=True)}
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=5, frameon=False, fontsize=8)
+    names = sorted(handles)
+    figure.legend([handles[n] for n in names], names, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
     return svg(panels[0])
 
 
 def _panel(panel: Any, victim: str, rows: Sequence[ScenarioRow]) -> None:
-    for i, row in enumerate(rows):
+    codes = sorted({r.scenario for r in rows} | set(_ATTACKS))
+    for row in rows:
         x, y = (np.array(c, float) for c in zip(*sorted(row.curve), strict=True))
-        colour = _PEERS[i % len(_PEERS)]
-        panel.plot(x, y, color=colour, linewidth=1.1, alpha=0.75, label=f"{row.scenario} {row.title}")
+        colour = _PEERS[codes.index(row.scenario) % len(_PEERS)]
+        label = f"{row.scenario} {_ATTACKS.get(row.scenario, row.title)}"
+        panel.plot(x, y, color=colour, linewidth=1.1, alpha=0.75, label=label)
         if row.rows is not None:
             at = np.interp(row.rows, x, y) if row.fidelity is None else row.fidelity
             panel.plot([row.rows], [at], marker="o", markersize=6, color=colour, markeredgecolor=INK, linestyle="")

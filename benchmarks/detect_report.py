@@ -130,24 +130,42 @@ def _headline(figure: Figure, words: str) -> list[str]:
 def _attacks(rows: Sequence[ScenarioRow], picture: bool) -> str:
     if not rows:
         return ""
-    heads = ["attack", "model", ">found", ">queries at the alarm", ">of budget", ">clone then", ">full", ">attainable"]
-    body = [
-        [
-            f"{r.scenario} {r.title}",
-            r.victim,
-            percent(r.found),
-            _at(r),
-            percent(r.share, 1),
-            percent(r.fidelity, 1),
-            percent(r.full, 1),
-            percent(r.attainable, 1),
-            _ratio(r),
-        ]
-        for r in rows
-    ]
+    said = (
+        "Queries answered at the alarm (of a budget of 2,000), how well the clone of those agrees with the model, of\n"
+        "how well that of the full budget does, and how much more often it disagrees.\n\n"
+    )
     text = "Each dot is the alarm.\n\n![Clones over queries](pictures/detect-curves.svg)\n\n" if picture else ""
-    said = "Disagreement: how much more often the clone at the alarm is wrong about the model than the full budget's.\n"
-    return text + table([*heads, ">disagreement"], body) + "\n" + said
+    return text + said + _by_victim("attack", rows, _thief)
+
+
+def _by_victim(head: str, rows: Sequence[ScenarioRow], cell: Callable[[ScenarioRow], str]) -> str:
+    """A line a scenario, a column a victim."""
+    victims = list(dict.fromkeys(r.victim for r in rows))
+    known = {(_name(r), r.victim): r for r in rows}
+    names = sorted({_name(r) for r in rows}, key=_order)
+    cells = [[cell(known[n, v]) if (n, v) in known else "" for v in victims] for n in names]
+    return table([head, *(_victim(v, rows) for v in victims)], [[n, *c] for n, c in zip(names, cells, strict=True)])
+
+
+def _victim(victim: str, rows: Sequence[ScenarioRow]) -> str:
+    most = [r.attainable for r in rows if r.victim == victim and r.attainable is not None]
+    return f"{victim} (attainable: {percent(max(most))})" if most else victim
+
+
+def _name(row: ScenarioRow) -> str:
+    return f"{row.scenario} {row.title}".strip()
+
+
+def _order(name: str) -> tuple[str, int, str]:
+    code = name.split(" ", 1)[0]
+    return code[:1], int(code[1:]) if code[1:].isdigit() else 0, name
+
+
+def _thief(row: ScenarioRow) -> str:
+    if row.rows is None:
+        return f"**never**: {percent(row.fidelity)}"
+    found = "" if row.found == 1 else f" ({percent(row.found)} found)"
+    return f"{_at(row)}: {percent(row.fidelity)} of {percent(row.full)}, {_ratio(row)}{found}"
 
 
 def _at(row: ScenarioRow) -> str:
@@ -188,7 +206,8 @@ def _promises(details: Details, picture: bool) -> str:
 def _peers(rows: Sequence[ScenarioRow], details: Details, picture: bool) -> str:
     if not details.peers:
         return ""
-    heads = ["detector", ">honest alarmed", ">thieves found", ">honest alarmed", ">thieves found", ">clone then"]
+    own = [">author's: honest alarmed", ">thieves found"]
+    heads = ["detector", *own, ">matched: honest alarmed", ">thieves found", ">clone then"]
     body = [
         [
             p.name,
@@ -205,8 +224,8 @@ def _peers(rows: Sequence[ScenarioRow], details: Details, picture: bool) -> str:
     ]
     heads += [">Wellhead's then", "beaten", ">ms a stream"]
     said = (
-        "Each was written anew from its paper and reads what Wellhead reads. Columns two and three stand at the\n"
-        "author's own threshold, the others at the threshold that alarms as many honest principals as Wellhead did.\n"
+        "Each was written anew from its paper and reads what Wellhead reads. It stands at its author's own threshold,\n"
+        "and *matched*: at the one that alarms as many honest principals as Wellhead did, scores levelled by segment.\n"
         "Two rows give a peer what its paper lacks: exact repeats, which honest clients make all the time, are not\n"
         "held against anybody.\n\n"
     )
@@ -221,14 +240,14 @@ def _matrix(rows: Sequence[ScenarioRow]) -> str:
     if not names:
         return ""
     body = []
-    for scenario in dict.fromkeys(r.scenario for r in shown):
-        of = [r for r in shown if r.scenario == scenario]
+    for name in sorted({_name(r) for r in shown}, key=_order):
+        of = [r for r in shown if _name(r) == name]
         ours = [r.fidelity for r in of if r.fidelity is not None]
         cells = [ours, *([r.peers[n].fidelity for r in of if n in r.peers] for n in names)]
         medians = [float(np.median(c)) if c else np.nan for c in cells]
         best = np.nanmin(medians)
         marked = [f"**{percent(m, 1)}**" if m == best else percent(m, 1) for m in medians]
-        body.append([f"{scenario} {of[0].title}", *marked])
+        body.append([name, *marked])
     said = "Clone at the alarm (median over models), at the same rate of false alarms; the lowest in bold.\n\n"
     return said + table(["attack", ">Wellhead", *(f">{n}" for n in names)], body)
 
@@ -239,7 +258,7 @@ def _campaigns(rows: Sequence[ScenarioRow]) -> str:
     heads = ["campaign", "model", ">accounts", ">found", ">members named", ">of the named are members", ">honest named"]
     body = [
         [
-            f"{r.scenario} {r.title}",
+            _name(r),
             r.victim,
             number(r.accounts),
             percent(r.found),
@@ -265,7 +284,7 @@ def _fails(rows: Sequence[ScenarioRow]) -> str:
         return ""
     body = [
         [
-            f"{r.scenario} {r.title}",
+            _name(r),
             r.victim,
             percent(r.found),
             _at(r),
@@ -274,7 +293,7 @@ def _fails(rows: Sequence[ScenarioRow]) -> str:
             _ratio(r),
             r.note,
         ]
-        for r in [*hard, *late, *weak]
+        for r in sorted([*hard, *late, *weak], key=lambda r: (_order(_name(r)), r.victim))
     ]
     said = (
         "Thieves that know the detector, that look like customers, or that were found too late. No efficient observer\n"
@@ -288,12 +307,12 @@ def _fails(rows: Sequence[ScenarioRow]) -> str:
 def _lookalikes(rows: Sequence[ScenarioRow]) -> str:
     if not rows:
         return ""
-    body = [[f"{r.scenario} {r.title}", r.victim, number(r.n), percent(r.found), r.note] for r in rows]
     said = (
-        "Honest customers who do what thieves do. The promise covers those who declared their use, each in its own "
-        "segment; the others\nstand outside it, and may be alarmed.\n\n"
+        "Honest customers who do what thieves do: share of them alarmed. The promise covers those who declared their\n"
+        "use, each in its own segment; the others stand outside it, and may be alarmed.\n\n"
     )
-    return said + table(["look-alike", "model", ">principals", ">alarmed", ""], body)
+    notes = [f"- {n}: {note}" for n, note in dict.fromkeys((_name(r), r.note) for r in rows if r.note)]
+    return said + _by_victim("look-alike", rows, lambda r: percent(r.found)) + "".join(f"\n{n}" for n in notes) + "\n"
 
 
 def _costs(details: Details) -> str:

@@ -1,7 +1,7 @@
 """Honest tenants: each has a use of its own for the model, a pace, habits and a registration.
 
 What differs between tenants is drawn for each of them: how narrow its mixture of inputs is (a Dirichlet concentration
-over four orders of magnitude, so that some are as broad as the population), drift, repeats, volume, pace, precision of
+over four orders of magnitude, so that some are as broad as the population), a tilt of its own within each kind, drift, repeats, volume, pace, precision of
 its timing, batches, documentation read, errors made. Paces are those of ServeGen's clients (public repo
 alibaba/ServeGen), scaled down.
 """
@@ -34,6 +34,9 @@ _BINS = 30 * 24
 _NEW = 0.3
 """Share of the tenants that signed up in this period."""
 _ENTERPRISE = 0.04
+AXES, _CHOICE = 12, 3
+_LEAN = 0.5
+"""Median strength of a tenant's tilt, in standard deviations: its camera, its region, its customers."""
 _ONCE = 0.25
 """Share of the tenants that never ask the same thing twice on purpose."""
 _CONCENTRATION, _SPREAD = 0.06, 1.2
@@ -45,11 +48,12 @@ _AGENTS = ("python-requests/2.32", "okhttp/4.12", "axios/1.7", "Go-http-client/2
 
 
 class Pages(NamedTuple):
-    """The tenants' rows, cluster by cluster: starts (CLUSTERS + 1,) into order."""
+    """The tenants' rows, cluster by cluster: starts (CLUSTERS + 1,) into order; z (n, AXES) whitened codes of order."""
 
     order: Any
     starts: Any
     shares: Any
+    z: Any
 
     @classmethod
     def of(cls, victim: Victim, rows: Any) -> Pages:
@@ -57,22 +61,35 @@ class Pages(NamedTuple):
         cluster = victim.cluster[rows]
         order = rows[np.argsort(cluster, kind="stable")]
         counts = np.bincount(cluster, minlength=CLUSTERS)
-        return cls(order, np.concatenate([[0], np.cumsum(counts)]), counts / counts.sum())
+        axes = victim.table.codes[order, :AXES].astype(np.float32)
+        z = (axes - axes.mean(axis=0)) / np.maximum(axes.std(axis=0), 1.0)
+        return cls(order, np.concatenate([[0], np.cumsum(counts)]), counts / counts.sum(), z)
 
-    def drawn(self, mixture: Any, count: int, rng: Any) -> Any:
-        """(count or fewer,) distinct rows of a mixture over clusters."""
+    def drawn(self, mixture: Any, count: int, rng: Any, lean: Any = None) -> Any:
+        """(count or fewer,) distinct rows of a mixture over clusters, tilted by exp(lean . z) within each."""
         sizes = np.diff(self.starts)
         wanted = np.minimum(rng.multinomial(count, mixture), sizes)
+        tried = wanted if lean is None else np.minimum(_CHOICE * wanted, sizes)
         # Multiples of a number that is coprime to the size, from anywhere: distinct, and scattered.
         stride = 1 + rng.integers(np.maximum(sizes, 1))
         while (odd := (np.gcd(stride, sizes) != 1) & (sizes > 1)).any():
             stride[odd] += 1
-        of = np.repeat(np.arange(sizes.size), wanted)
-        place = np.arange(of.size) - np.repeat(np.cumsum(wanted) - wanted, wanted)
+        of, place = _numbered(tried)
         start = rng.integers(np.maximum(sizes, 1))
-        found = self.order[self.starts[of] + (start[of] + stride[of] * place) % sizes[of]]
+        at = self.starts[of] + (start[of] + stride[of] * place) % np.maximum(sizes[of], 1)
+        if lean is not None:
+            # The largest of log weight + Gumbel noise are a weighted sample without replacement.
+            order = np.lexsort((-(self.z[at] @ lean + rng.gumbel(size=at.size)), of))
+            at = at[order[_numbered(tried)[1] < wanted[of]]]
+        found = self.order[at]
         rng.shuffle(found)
         return found if found.size else self.order[:1]
+
+
+def _numbered(counts: Any) -> tuple[Any, Any]:
+    """Each index so often, and the number of each of its occurrences."""
+    of = np.repeat(np.arange(counts.size), counts)
+    return of, np.arange(of.size) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
 @cache
@@ -191,6 +208,12 @@ def mixture(pages: Pages, rng: Any, concentration: float = 0.0) -> Any:
     return weights / weights.sum()
 
 
+def leaning(rng: Any) -> Any:
+    """(AXES,) tilt of a tenant's inputs, whatever they are about."""
+    way = rng.standard_normal(AXES)
+    return rng.lognormal(np.log(_LEAN), 0.5) * way / np.linalg.norm(way)
+
+
 def questions(pages: Pages, count: int, rng: Any) -> Any:
     """(count,) rows: a mixture of its own that may drift, several for an enterprise, and repeats."""
     teams = int(rng.integers(3, 12)) if rng.random() < _ENTERPRISE else 1
@@ -200,7 +223,8 @@ def questions(pages: Pages, count: int, rng: Any) -> Any:
     drift = rng.beta(1, 4)
     late = (1 - drift) * mix + drift * mixture(pages, rng)
     cut = int(fresh * rng.random())
-    first = np.concatenate([pages.drawn(mix, cut, rng), pages.drawn(late, fresh - cut, rng)])
+    lean = leaning(rng)
+    first = np.concatenate([pages.drawn(mix, cut, rng, lean), pages.drawn(late, fresh - cut, rng, lean)])
     return repeated(first, count, rng)
 
 

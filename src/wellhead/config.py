@@ -24,7 +24,7 @@ Bytes = Annotated[int, Meta(ge=1, le=2**40)]
 Seconds = Annotated[float, Meta(gt=0.0, le=31_536_000.0)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 ExposureWord = Literal["label", "top_k", "probabilities", "logits"]
-Attribute = Literal["organisation", "network", "agent", "created_day", "plan"]
+Attribute = Literal["organisation", "network", "agent", "created_day", "plan", "use"]
 SegmentWord = Literal["use", "plan", "band"]
 _SHARED: tuple[Attribute, ...] = ("organisation", "network", "agent", "created_day")
 

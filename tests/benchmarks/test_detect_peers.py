@@ -222,3 +222,14 @@ def test_all_peers_judge_one_cast(table, honest):
     assert by_name["MMD window 100"].alarms(by_name["MMD window 100"].matched(0.0)) == {"noise": 100}
     assert by_name["SEAT-like"].realised(math.inf) == 0.0
     assert by_name["PRADA"].thresholds(0.01) == {"all": math.inf}, "ten calibration streams promise nothing"
+
+
+def test_levelled_scores_mean_the_same_in_every_segment():
+    calibration = [("small", float(p)) for p in range(101)] + [("large", 1_000.0 + 10 * p) for p in range(101)]
+    attacks = {"a": ("large", Looks(np.array([10, 20]), np.array([1_500.0, 1_990.0])))}
+    level = peers.Ruling("x", math.nan, calibration, [("small", 50.0), ("large", 1_990.0)], attacks).levelled()
+    assert level.test == [("small", 0.0), ("large", 1.0)]
+    assert level.attacks["a"][1].score.tolist() == [0.0, 1.0]
+    assert level.alarms(0.5) == {"a": 20}
+    own = peers.Ruling("ours", 0.0, [], [("s", 2.0), ("s", -math.inf)], {})
+    assert own.levelled() == own

@@ -1,7 +1,7 @@
 import json
 
 from wellhead.cli.explain import sentences
-from wellhead.serve.status import Explanation, Reply, Standing
+from wellhead.serve.status import ALARMED, Explanation, Reply, Standing
 
 QUIET = Explanation(Standing("ann", 12, 3.2), 0.5, (), (), (), 0.8)
 THIEF = Explanation(
@@ -55,3 +55,18 @@ def test_an_unknown_principal_is_one_line(running, wellhead):
 def test_no_explanation_is_a_failure(running, wellhead):
     running.reply = Reply()
     assert wellhead("explain", "zoe")[0] == 1
+
+
+def test_guilt_and_company_are_said_with_what_speaks_for_them():
+    standing = Standing(
+        "eve", 64, 9.0, 0.5, 0.9, 0.1, 0.5, 99.0, p=1 / 329, segment="band=new", word=ALARMED, at_least=True
+    )
+    said = sentences(
+        Explanation(
+            standing, 0.9, (), (), (), 0.8, ("97 % of its inputs were new",), ("bob", "carl"), ("one work list",)
+        )
+    )
+    assert "at least 50.0 % of the model" in said[1]
+    assert said[2] == "Among honest principals like it (segment band=new): p = 1/329; guilt is established."
+    assert said[3] == "Evidence: 97 % of its inputs were new"
+    assert "Acts as one with bob, carl: one work list." in said

@@ -1,10 +1,11 @@
 import json
 
+import msgspec
 import pytest
 from rich.console import Console
 
-from wellhead.cli.status import summary, table
-from wellhead.serve.status import Reply, Standing, Status
+from wellhead.cli.status import chance, summary, table
+from wellhead.serve.status import ALARMED, Promised, Reply, SegmentRow, Standing, Status
 
 QUIET = Standing("ann", 12, 3.2)
 THIEF = Standing("key:7", 900, 60.0, 0.81, 0.94, 0.1, 0.85, 512.4, "throttle", "drawn 85 %", 1_700_000_000_000_000)
@@ -29,8 +30,8 @@ def test_the_summary_says_the_numbers_of_the_whole_gate():
 def test_the_table_has_a_row_for_each_principal_in_the_order_given():
     head, first, second = printed(table(STATUS)).splitlines()
     assert head.split()[:2] == ["principal", "rows"]
-    assert first.split() == ["key:7", "900", "60", "81.0", "%", "94.0", "%", "85.0", "%", "512", "throttle"]
-    assert second.split() == ["ann", "12", "3", "-", "-", "-", "-", "allow"]
+    assert first.split() == ["key:7", "900", "60", "81.0", "%", "94.0", "%", "85.0", "%", "512", "-", "throttle"]
+    assert second.split() == ["ann", "12", "3", "-", "-", "-", "-", "-", "allow"]
 
 
 def test_a_principal_that_looks_like_markup_is_printed_as_it_is():
@@ -55,3 +56,35 @@ def test_json_is_for_programs(running, wellhead):
 def test_no_status_is_a_failure(running, wellhead, reply):
     running.reply = reply
     assert wellhead("status")[0] == 1
+
+
+GUILTY = Standing("eve", 64, 9.0, p=1 / 329, segment="band=new", word=ALARMED)
+SUSPECT = Standing("mallory", 64, 9.0, p=0.02, segment="band=new", word="not promisable: watching")
+PROMISED = Promised(
+    "1 per 100 principals per 30 days: promisable now to 1 of 1 segments",
+    "1 per 100 principals per 30 days",
+    (SegmentRow("band=new", "promisable now", 328, 0.0004, 0.0091),),
+    kept="3 alarms among 150 principals, at most 1.5 promised",
+    drifted=True,
+    campaigns=1,
+    looks=7,
+    refits=2,
+)
+
+
+def test_guilt_is_shown_as_far_as_the_promise_allows():
+    rows = printed(table(msgspec.structs.replace(STATUS, standings=(GUILTY, SUSPECT, QUIET)))).splitlines()
+    assert "established, p = 1/329" in rows[1]
+    assert "watching, p = 1/50" in rows[2]
+    assert chance(0.5) == "p = 0.50"
+
+
+def test_the_summary_says_what_may_be_relied_on():
+    said = summary(msgspec.structs.replace(STATUS, promise=PROMISED)).splitlines()[2:]
+    assert said == [
+        "promise: 1 per 100 principals per 30 days: promisable now to 1 of 1 segments",
+        "  band=new: promisable now (328 honest principal-periods, realised 0.04 to 0.91 %)",
+        "  kept: 3 alarms among 150 principals, at most 1.5 promised",
+        "  traffic has drifted since calibration: `wellhead calibrate`",
+        "linker: 7 looks, 1 campaigns; 2 refits",
+    ]

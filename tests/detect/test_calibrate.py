@@ -5,7 +5,7 @@ from looking import BUDGET, Named, honest, looks
 from wellhead.core.errors import ConfigError
 from wellhead.detect import order
 from wellhead.detect.budget import AlarmBudget
-from wellhead.detect.calibrate import calibrate, development
+from wellhead.detect.calibrate import DEVELOPMENT, MOST, calibrate, development, drawn
 from wellhead.detect.looks import joined
 from wellhead.detect.yardstick import suprema
 
@@ -64,13 +64,9 @@ def test_one_never_read_counts_as_calibrated_and_scores_nothing():
 )
 def test_what_must_have_been_seen(alpha, calibrated, found):
     rng = np.random.default_rng(4)
-    mine = [f"p{i}" for i in range(5000)]
-    share = ~development(mine)
+    draws = drawn([f"p{i}" for i in range(5000)])
     # as many principals as give exactly this many calibrated ones
-    for n in range(calibrated, 5000):
-        if (~development(mine[:n])).sum() == calibrated:
-            break
-    assert share.any()
+    n = next(n for n in range(calibrated, 5000) if (draws[:n] >= min(MOST, DEVELOPMENT / n)).sum() == calibrated)
     promise = calibrate(honest(n, rng), None, ONE_IN_1000, Named)
     assert promise.scores["everybody"].size == calibrated
     assert np.isfinite(promise.threshold("everybody", alpha)) == found
@@ -149,6 +145,17 @@ def test_segments_of_a_mapping_a_function_or_the_looks():
     assert set(by_looks.scores) == {"odd", "even"}
     for other in (by_name, by_call):
         assert all(np.array_equal(other.scores[s], v) for s, v in by_looks.scores.items())
+
+
+def test_odd_segments_do_not_make_what_they_do_look_usual():
+    rng = np.random.default_rng(13)
+    main, odd = honest(1200, rng, segments="main"), looks(rng.normal([20, 0, 20, 0], 5, (500, 4)), 1, "odd", "o")
+    alone, both = calibrate(main, None, BUDGET, Named), calibrate(joined([main, odd]), None, BUDGET, Named)
+    k = 4
+    assert both.yardstick.spread[k] == pytest.approx(alone.yardstick.spread[k], rel=0.2)
+    caught = looks(thief(rng, 400))
+    assert realised(both, caught, 0.01, "main") > 0.8 * realised(alone, caught, 0.01, "main")
+    assert realised(both, looks(rng.normal([20, 0, 20, 0], 5, (2000, 4))), 0.01, "odd") <= 0.013
 
 
 def test_first_looks_are_one_number_a_principal():

@@ -49,12 +49,9 @@ def test_every_kind_has_a_detector(detectors):
 
 
 def test_every_file_is_an_entry_point():
-    installed = set(plugins.names("signals"))
-    if "unique" in installed:
-        assert {d.name for d in ALL} <= installed
-        assert set(Detectors().names) >= {d.name for d in ALL}
-        assert "rules" not in Detectors().names
-        assert Detectors(["unique"]).names == ("unique",)
+    assert {d.name for d in ALL} <= set(plugins.names("signals"))
+    assert set(Detectors().names) >= {d.name for d in ALL}
+    assert Detectors(["unique"]).names == ("unique",)
 
 
 def test_one_column_a_detector_whatever_the_company(detectors):
@@ -94,6 +91,11 @@ def test_every_side_has_words_and_no_placeholder_but_the_value(detectors):
             text = detectors[i].high if side > 0 else detectors[i].low
             assert {name for _, name, _, _ in string.Formatter().parse(text) if name} <= {"value"}
             assert detectors.said(i, side, 0.5)
+
+
+def test_each_detector_has_a_least_difference(detectors):
+    assert len(detectors.least) == len(detectors)
+    assert min(detectors.least) > 0.0
 
 
 def test_missing_says_what_is_lacking():

@@ -57,6 +57,7 @@ def test_segments_pay_for_each_other_only_where_they_are_promised(promise):
     assert of(promise, a=299, b=299).word("a") == NOW
     assert of(promise).needed() == 299
     assert alone.needed() == order.needed(0.01, 2)
+    assert alone.needed(segment="a") == 299
 
 
 def test_p_values_have_the_resolution_of_the_calibration(promise):

@@ -121,3 +121,37 @@ def test_a_look_is_cheap_because_it_is_a_column_operation(stick):
     whole = stick.score(values, rows)
     parts = [stick.score(values[i : i + 100], rows[i : i + 100]) for i in range(0, len(rows), 100)]
     assert np.array_equal(whole, np.concatenate(parts))
+
+
+def mixed(n, rng, shift=0.0, hit=()):
+    """Five looks at twelve detectors of six kinds: light, heavy, skewed and mostly zero tails."""
+    own, kind = rng.normal(size=(n, 1, 12)), rng.normal(size=(n, 1, 6))[:, :, np.arange(12) % 6]
+    x = 0.6 * kind + 0.6 * own + 0.53 * rng.normal(size=(n, 5, 12))
+    x[:, :, list(hit)] += shift
+    tails = (lambda v: v, lambda v: np.sinh(1.2 * v), np.exp, lambda v: np.maximum(v - 1.3, 0))
+    for s in range(12):
+        x[:, :, s] = tails[s // 3](x[:, :, s])
+    return x.reshape(-1, 12), 2 ** np.tile(np.arange(4, 9), n), np.repeat(np.arange(n), 5)
+
+
+def test_finds_more_than_the_largest_standard_score():
+    """The simpler score: the largest over detectors of (sup - median) / (upper quantile - median)."""
+    rng = np.random.default_rng(8)
+    dev, cal = mixed(400, rng), mixed(1000, rng)
+    stick = fit(*dev, ((1,),) * 12, [str(i % 6) for i in range(12)])
+    flat = suprema((dev[0] - stick.centre[6]) / stick.spread[6], dev[2])
+    middle, upper = np.quantile(flat, (0.5, 0.99), axis=0)
+
+    def plain(seen):
+        z = suprema((seen[0] - stick.centre[6]) / stick.spread[6], seen[2])
+        return ((z - middle) / (upper - middle)).max(axis=1)
+
+    def ours(seen):
+        return suprema(stick.score(*seen[:2]), seen[2])
+
+    found = {plain: [], ours: []}
+    for hit, shift in (((0,), 5.0), ((0, 4), 3.0), ((0, 1, 2), 3.0), ((3, 7, 11), 3.0), (range(6), 2.0)):
+        thieves = mixed(300, rng, shift, hit)
+        for score, power in found.items():
+            power.append((score(thieves) > np.sort(score(cal))[-5]).mean())
+    assert np.mean(found[ours]) > np.mean(found[plain]) + 0.1

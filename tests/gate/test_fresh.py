@@ -14,7 +14,8 @@ def batch(rows):
         names=names, attributes=(frozenset(),) * len(names), classes=0,
         principal=np.array([names.index(name) for name, _ in rows], np.int32),
         fingerprint=np.array([mark for _, mark in rows], np.uint64),
-        time_s=np.zeros(n), codes=np.zeros((n, 0), np.int8), traits=np.zeros((n, 0), np.uint8), asked=np.zeros(n, np.uint8), given=np.zeros(n, np.uint8),
+        time_s=np.zeros(n), codes=np.zeros((n, 0), np.int8), traits=np.zeros((n, 0), np.uint8),
+        asked=np.zeros(n, np.uint8), given=np.zeros(n, np.uint8),
         top1=np.zeros(n, np.int64), confidence=np.zeros(n, np.float32), scores=np.zeros((n, 0), np.int8),
         score_classes=np.zeros((0, 0), np.uint16), values=np.zeros(n),
     )  # fmt: skip

@@ -1,20 +1,27 @@
+import math
+
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from wellhead.meter.sketch import VALUES_PER_ATTRIBUTE, Sketches, View
-from wellhead.testing.sketches import check_sketch, rows, traffic
+from wellhead.core.errors import ProfileError
+from wellhead.meter.sketch import VALUES_PER_ATTRIBUTE, Sketches
+from wellhead.meter.view import Views
+from wellhead.testing.sketches import check_sketch, rows, space, traffic, visits
+
+SPACE = space()
 
 
 def sketched(*batches):
-    sketches = Sketches()
+    sketches = Sketches(SPACE)
     for batch in batches:
         sketches.update(batch)
     return sketches
 
 
 def test_keeps_the_contract():
+    check_sketch(lambda: Sketches(space()))
     check_sketch(Sketches)
 
 
@@ -24,11 +31,12 @@ def test_any_split_reads_as_one_fold(seed, cuts):
     batch = traffic(seed, n=400)
     parts = [batch.take(p) for p in np.split(np.arange(400), sorted(cuts))]
     whole, split = sketched(batch), sketched(*parts)
-    for name in whole.names:
-        expected, got = whole.view(name), split.view(name)
-        for field in set(View.__struct_fields__) - {"timing_cv"}:
-            here, there = getattr(got, field), getattr(expected, field)
-            assert here == (pytest.approx(there) if isinstance(there, float) else there), field
+    expected, got = whole.columns(sorted(whole.names)), split.columns(sorted(whole.names))
+    for field in set(Views.__struct_fields__) - {"timing_cv", "moved", "drawn", "names", "attributes", "sample"}:
+        assert np.array_equal(getattr(got, field), getattr(expected, field), equal_nan=True), field
+    assert (np.sort(got.sample) == np.sort(expected.sample)).all()
+    for i, name in enumerate(expected.names):
+        assert whole.view(name) == expected.view(i) or math.isnan(whole.view(name).timing_cv)
 
 
 @given(st.lists(st.integers(0, 250), min_size=1, max_size=400))
@@ -99,3 +107,38 @@ def test_more_principals_than_a_chunk():
     assert sketches.view(names[-1]).rows == 2
     assert sketches.view(names[70_000]).rows == 1
     assert len(sketches.merge(sketched(rows(["p5"], [5]))).names) == many
+
+
+def test_columns_are_in_the_order_asked_for_and_the_unseen_are_rows_of_nothing():
+    sketches = sketched(rows(["a", "b", "b"], [1, 2, 3]))
+    views = sketches.columns(["b", "nobody", "a"])
+    assert (views.names, views.rows.tolist()) == (("b", "nobody", "a"), [2, 0, 1])
+    assert math.isnan(views.unique_ratio[1])
+    assert sketches.columns().names == ("a", "b")
+    assert len(Sketches().columns()) == 0
+
+
+def test_a_space_is_set_once():
+    sketches = Sketches()
+    sketches.update(traffic(1))
+    assert sketches.columns(["p1"]).placed[0] == 0
+    sketches.space = SPACE
+    sketches.update(traffic(1))
+    assert sketches.columns(["p1"]).placed[0] > 0
+    sketches.space = SPACE
+    with pytest.raises(ProfileError, match="have a space"):
+        sketches.space = space(1)
+
+
+def test_rows_of_another_code_width_lie_nowhere():
+    batch = rows(["a"] * 3, range(3), codes=np.ones((3, 4), np.int8))
+    assert sketched(batch).columns(["a"]).placed[0] == 0
+
+
+def test_visits_alone_make_a_principal_without_rows():
+    sketches = Sketches()
+    sketches.visit(visits(0))
+    views = sketches.columns()
+    assert views.requests.sum() == 200 and views.rows.sum() == 0
+    sketches.update(rows(["p1"], [1], time_s=5.0))
+    assert (sketches.view("p1").rows, sketches.view("p1").first_s) == (1, 5.0)

@@ -149,6 +149,23 @@ old,1066-10-14,,
     assert "'soon'" in told
 
 
+def test_a_stray_quote_costs_one_line():
+    read = read_accounts('id,plan\na,free\nb,"fr\nc,free\nd,gold\n')
+    assert [a.principal for a in read.accounts][-2:] == ["c", "d"]
+    assert len(read.accounts) + len(read.bad) == 4
+
+
+def test_quoted_cells_may_hold_anything():
+    read = read_accounts('id,plan,note\na,"fr,ee","two\nlines"\nb,gold,x\n')
+    assert [a.plan for a in read.accounts] == ["fr,ee", "gold"]
+
+
+def test_nesting_without_end_is_an_error():
+    with pytest.raises(ConfigError, match="expected JSON"):
+        read_accounts("[" * 100_000)
+    assert read_accounts('{"id": "a"}\n' + '{"x":' * 100_000).bad[0][0] == 2
+
+
 def test_entries_that_are_no_objects_are_bad():
     read = read_accounts('[{"id": "a"}, 3, null]')
     assert len(read.accounts) == 1

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from wellhead.cli.ask import add_config, ask_gate, share, until
-from wellhead.serve.status import Ask, Explanation
+from wellhead.cli.status import chance
+from wellhead.serve.status import ALARMED, Ask, Explanation
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -25,19 +26,35 @@ def sentences(e: Explanation) -> list[str]:
         lines.append("No ledger has been read: too little was asked to need one, or there is no profile yet.")
     else:
         lines.append(
-            f"With what it has been told it can reproduce an estimated {share(s.replication)} of the model "
+            f"With what it has been told it can reproduce {'at least' if s.at_least else 'an estimated'} "
+            f"{share(s.replication)} of the model{' (real learners do)' if s.by == 'refit' else ''} "
             f"(of {share(s.attainable)} attainable; guessing gives {share(s.floor)}): {share(s.drawn)} of the way, "
             f"limit {share(e.limit)}; {s.bits:.0f} bits of information."
         )
+    lines += _guilt(e)
     lines += [f"Rule hit: {text}" for text in e.signals] or ["No rule hit."]
     if e.shares_with:
         lines.append(
             "Summed with, because they share an attribute and each has a rule hit: " + ", ".join(e.shares_with)
         )
+    if e.campaign:
+        lines.append(f"Acts as one with {', '.join(e.campaign)}: {'; '.join(e.campaign_reasons) or 'see `findings`'}.")
     lines += [f"Finding: {text}" for text in e.findings]
     end = f" until {until(s.expires_us)}" if s.expires_us else ""
     lines.append(f"Stance: {s.stance}{end}" + (f" ({s.reason})." if s.reason else "."))
     return lines
+
+
+def _guilt(e: Explanation) -> list[str]:
+    """How unlike honest principals it is, and what speaks most against it."""
+    s = e.standing
+    if s.p < 0:
+        return []
+    said = "guilt is established" if s.word == ALARMED else s.word
+    return [
+        f"Among honest principals like it (segment {s.segment}): {chance(s.p)}; {said}.",
+        *(f"Evidence: {text}" for text in e.evidence),
+    ]
 
 
 def run(arguments: argparse.Namespace) -> int:

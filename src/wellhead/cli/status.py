@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 
 from wellhead.cli.ask import add_config, ask_gate, share
-from wellhead.serve.status import Ask, Status
+from wellhead.serve.status import ALARMED, Ask, Promised, Standing, Status
+
+_SEGMENTS = 8
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -17,39 +19,67 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def table(status: Status) -> object:
-    """The strongest principals as a rich table."""
+    """The strongest principals as a rich table: damage first, then guilt."""
     from rich.table import Table
     from rich.text import Text
 
     rows = Table("principal", box=None, header_style="bold")
-    for head in ("rows", "rows/min", "replication", "of attainable", "drawn", "bits", "stance"):
-        rows.add_column(head, justify="right" if head != "stance" else "left")
+    for head in ("rows", "rows/min", "replication", "of attainable", "drawn", "bits", "guilt", "stance"):
+        rows.add_column(head, justify="left" if head in ("guilt", "stance") else "right")
     for s in status.standings:
-        bits = "-" if s.bits < 0 else f"{s.bits:.0f}"
-        rate = f"{s.rows_per_minute:.0f}"
-        colour = "red" if s.stance != "allow" else ""
+        colour = "red" if s.stance != "allow" else "yellow" if s.word == ALARMED else ""
         cells = (
             Text(s.principal),  # a caller's own name is no markup
             str(s.rows),
-            rate,
-            share(s.replication),
+            f"{s.rows_per_minute:.0f}",
+            (">= " if s.at_least else "") + share(s.replication),
             share(s.attainable),
             share(s.drawn),
-            bits,
+            "-" if s.bits < 0 else f"{s.bits:.0f}",
+            guilt(s),
             s.stance,
         )
         rows.add_row(*cells, style=colour)
     return rows
 
 
+def guilt(s: Standing) -> str:
+    """How unlike honest principals somebody is, in two or three words; a dash where nobody can say."""
+    if s.p < 0:
+        return "-"
+    likely = chance(s.p)
+    if s.word == ALARMED:
+        return f"established, {likely}"
+    return f"watching, {likely}" if s.word.endswith("watching") else likely
+
+
+def chance(p: float) -> str:
+    """A p-value in words."""
+    return f"p = 1/{1 / p:,.0f}" if 0 < p < 0.1 else f"p = {p:.2f}"
+
+
 def summary(status: Status) -> str:
-    """The numbers of the whole gate, on two lines."""
-    return (
-        f"{status.mode}: model {status.model}, profile {status.profile}, log {status.log_size} records\n"
+    """The numbers of the whole gate, and what may be relied on."""
+    lines = [
+        f"{status.mode}: model {status.model}, profile {status.profile}, log {status.log_size} records",
         f"{status.requests} requests, {status.rows} rows, {status.refused} refused; {status.principals} principals, "
         f"{status.watched} watched, {status.findings} findings; {status.waiting} waiting, "
-        f"{status.failed_closed} answers failed closed, {status.unmetered} rows unmetered"
-    )
+        f"{status.failed_closed} answers failed closed, {status.unmetered} rows unmetered",
+    ]
+    return "\n".join(lines + (promise_lines(status.promise) if status.promise else []))
+
+
+def promise_lines(promised: Promised) -> list[str]:
+    """The promise: what it is, for whom, whether it is kept, and what works beside it."""
+    lines = [f"promise: {promised.said}"]
+    for s in promised.segments[:_SEGMENTS]:
+        realised = f", realised {100 * s.low:.2g} to {100 * s.high:.2g} %" if s.high else ""
+        lines.append(f"  {s.segment}: {s.word} ({s.principals} honest principal-periods{realised})")
+    if promised.kept:
+        lines.append(f"  kept: {promised.kept}")
+    if promised.drifted:
+        lines.append("  traffic has drifted since calibration: `wellhead calibrate`")
+    return [*lines, f"linker: {promised.looks} looks, {promised.campaigns} campaigns; {promised.refits} refits"]
 
 
 def run(arguments: argparse.Namespace) -> int:

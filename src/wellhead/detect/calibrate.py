@@ -19,6 +19,8 @@ DEVELOPMENT = 600
 """Development principals that are enough, where there are many."""
 MOST = 1 / 3
 """The most of all principals that become development ones."""
+COMMON = 150
+"""Development principals of the commonest segment that are enough to fit on them alone."""
 HELD = 5
 
 
@@ -55,18 +57,20 @@ def calibrate(
     excluded: principals known not to be honest (a review said theft; drills): left out of both.
     Raises ConfigError where too few principals were seen to fit anything.
     """
-    kept = ~np.isin(looks.principal, [i for i, n in enumerate(looks.names) if n in set(excluded)])
+    out = set(excluded)
+    kept = ~np.isin(looks.principal, [i for i, n in enumerate(looks.names) if n in out])
     pairs, subject = np.unique(
         np.stack([looks.principal[kept], looks.period[kept]], axis=1), axis=0, return_inverse=True
     )
     subject = subject.reshape(-1)
     develops = development(looks.names, key)[pairs[:, 0]] if len(pairs) else np.zeros(0, dtype=bool)
     values, rows = looks.values[kept], looks.rows[kept]
-    yardstick = _fit(values, rows, subject, develops, detectors)
-    scores = yardstick.score(values, rows)
-    largest = suprema(scores, subject)
     names = [looks.names[i] for i in pairs[:, 0]]
     of = _segments(looks, segments, kept, subject, names)
+    mine = develops[subject]
+    yardstick = _fit((values[mine], rows[mine], subject[mine]), develops, _commonest(of, develops), detectors)
+    scores = yardstick.score(values, rows)
+    largest = suprema(scores, subject)
     held, holders = _by_segment(largest, of, names, ~develops)
     return Promise(
         budget=budget,
@@ -83,20 +87,37 @@ def calibrate(
 
 def development(names: Sequence[str], key: bytes = b"") -> Array:
     """(n,) bool: which principals the yardstick is fitted on; the same principal always falls on the same side."""
-    share = min(MOST, DEVELOPMENT / max(len(names), 1))
+    return drawn(names, key) < min(MOST, DEVELOPMENT / max(len(names), 1))
+
+
+def drawn(names: Sequence[str], key: bytes = b"") -> Array:
+    """(n,) a number in 0..1 of each name, always the same."""
     draws = [int.from_bytes(hashlib.blake2b(n.encode(), digest_size=8, key=key).digest(), "big") for n in names]
-    return np.array(draws, dtype=np.float64) < share * 2.0**64
+    return np.array(draws, dtype=np.float64) / 2.0**64
 
 
-def _fit(values: Array, rows: Array, subject: Array, develops: Array, detectors: Named) -> Yardstick:
+def _fit(looks: tuple[Array, Array, Array], develops: Array, main: Array, detectors: Named) -> Yardstick:
+    """The yardstick of the development looks (values, rows, subject); main: (subjects,) bool."""
     if develops.sum() < FEWEST:
         raise ConfigError(
             f"expected at least {int(FEWEST / MOST)} honest principals to calibrate on, got {develops.size}",
             "gather more traffic first; the rules hold until then",
         )
-    mine = develops[subject]
-    _, numbers = np.unique(subject[mine], return_inverse=True)
-    return fit(values[mine], rows[mine], numbers.reshape(-1), detectors.sides, _kinds(detectors))
+    values, rows, subject = looks
+    held, numbers = np.unique(subject, return_inverse=True)
+    return fit(values, rows, numbers.reshape(-1), detectors.sides, _kinds(detectors), main[held])
+
+
+def _commonest(of: Sequence[str], develops: Array) -> Array:
+    """(subjects,) bool: of the commonest segment among the development ones, where that has enough of them; else all.
+
+    Load tests and batch jobs that were declared so must not make what they do look usual for everybody.
+    """
+    words, counts = np.unique([s for s, d in zip(of, develops, strict=True) if d] or [""], return_counts=True)
+    if counts.max() < COMMON:
+        return np.ones(len(of), dtype=bool)
+    commonest = words[counts.argmax()]
+    return np.array([s == commonest for s in of], dtype=bool)
 
 
 def _kinds(detectors: Named) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 from wellhead import plugins
 from wellhead.core.arrays import Array
 from wellhead.core.errors import ConfigError
-from wellhead.detect.signal import NEEDS, Context, Detector, shown
+from wellhead.detect.signal import LEAST, NEEDS, PLAIN, Context, Detector, shown
 from wellhead.meter.view import Views
 
 _NOTHING = Context()
@@ -21,6 +21,7 @@ class Detectors:
 
     names: of detectors, or detectors' classes; None: all that are installed.  Raises ConfigError for a name that is
     none. names, kinds: (S,).  sides: (S,), each a tuple of +1 and -1.  needs: (S,), each a tuple of NEEDS.
+    least: (S,) differences below which a value says nothing, however alike honest principals are.
     """
 
     def __init__(self, names: Sequence[str | type[Any]] | None = None, context: Context = _NOTHING) -> None:
@@ -30,6 +31,7 @@ class Detectors:
         self.kinds = tuple(d.kind for d in self._detectors)
         self.sides = tuple(d.sides for d in self._detectors)
         self.needs = tuple(d.needs for d in self._detectors)
+        self.least = tuple(LEAST.get(d.unit, LEAST[PLAIN]) for d in self._detectors)
         if len(set(self.names)) < len(self.names):
             raise ConfigError(f"expected detectors of different names, got {', '.join(sorted(self.names))}")
 

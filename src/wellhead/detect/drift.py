@@ -35,10 +35,14 @@ class Drift:
 
     def fold(self, scores: Array) -> bool:
         """Take up first-look scores in order; True where the traffic had drifted at any time so far."""
-        for step in self._steps(scores):
-            self._logs += step
-            self.seen += 1
-            self.largest = max(self.largest, _mean(self._logs))
+        if not scores.size:
+            return self.drifted
+        paths = self._logs + np.cumsum(self._steps(scores), axis=0)
+        top = paths.max(axis=1)
+        money = top + np.log(np.exp(paths - top[:, None]).mean(axis=1))
+        self._logs = paths[-1]
+        self.seen += scores.size
+        self.largest = max(self.largest, float(money.max()))
         return self.drifted
 
     @property
@@ -51,8 +55,3 @@ class Drift:
         above = self._reference.size - np.searchsorted(self._reference, scores, side="left")
         p = np.minimum((1.0 + above) / (1.0 + self._reference.size) + self._repair, 1.0)
         return np.asarray(np.log(_BETS) + (_BETS - 1.0) * np.log(p)[:, None])
-
-
-def _mean(logs: Array) -> float:
-    top = float(logs.max())
-    return top + math.log(float(np.exp(logs - top).mean()))

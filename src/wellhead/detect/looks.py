@@ -128,8 +128,8 @@ class Looking:
         now_s: the time by which the period is known; None: of the rows themselves, which then are split where a new
         period starts. Rows of a period that is over count in the current one.
         """
-        if visits is not None:
-            self._roll(now_s)
+        if visits is not None and len(visits):
+            self._roll(float(visits.time_s.min()) if now_s is None else now_s)
             self.sketches.visit(visits)
         if now_s is not None or not len(batch):
             return self._fold(batch, now_s)
@@ -154,9 +154,13 @@ class Looking:
         before = None if self.before is None else self.before.get(name, 0)
         return self.segments.of(attributes, before)
 
+    def period_of(self, time_s: float) -> int:
+        """The number of the period that a time (seconds since 1970 UTC) lies in, from 0 on."""
+        return max(int((time_s - self._origin_s) // self._length_s), 0)
+
     def _roll(self, now_s: float | None) -> None:
         """Start the period of now_s, if it is later than the current one."""
-        period = self.period if now_s is None else max(int((now_s - self._origin_s) // self._length_s), 0)
+        period = self.period if now_s is None else self.period_of(now_s)
         if period <= self.period:
             return
         if self.period >= 0:

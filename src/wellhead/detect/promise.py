@@ -76,10 +76,13 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
         m = self._rank(segment, self.level(segment) if alpha is None else alpha)
         return float(self.scores[segment][-m]) if m else math.inf
 
-    def needed(self, alpha: float | None = None) -> int:
-        """Principal-periods that one more segment needs before alpha (None: the budget's) can be promised to it."""
+    def needed(self, alpha: float | None = None, segment: str = "") -> int:
+        """Principal-periods that a segment needs before alpha (None: the budget's) can be promised to it.
+
+        segment: one that alpha is promised to needs no more than its present share of the risk; any other, one more.
+        """
         alpha = self.budget.alpha if alpha is None else alpha
-        return order.needed(alpha, self._promised(alpha) + 1)
+        return order.needed(alpha, self._promised(alpha) + (not self._rank(segment, alpha)))
 
     def p_value(self, segment: str, score: float) -> float:
         """Conformal p-value of the largest score of a period; 1 in a segment that was never calibrated."""

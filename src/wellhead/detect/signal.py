@@ -13,7 +13,7 @@ from wellhead.core.arrays import Array
 from wellhead.meter.space import Space
 from wellhead.meter.view import Views
 
-KINDS = ("volume", "novelty", "inputs", "answers", "timing", "access", "account", "damage")
+KINDS = ("volume", "novelty", "inputs", "ground", "answers", "timing", "access", "account", "damage")
 """Families of evidence; what two kinds say is taken for independent, two detectors of one kind for one voice."""
 
 NEEDS: Mapping[str, str] = {
@@ -117,6 +117,8 @@ UNITS: Mapping[str, Callable[[float], str]] = {
     PLAIN: lambda v: f"{v:.3g}",
 }
 """How a detector's number is shown to people."""
+LEAST: Mapping[str, float] = {SHARE: 0.25, COUNT: 0.05, TIMES: 0.1, DEVIATIONS: 0.1, PLAIN: 0.01}
+"""A smaller difference means nothing, even where honest principals differ by less, or not at all."""
 
 
 def shown(unit: str, value: float) -> str:

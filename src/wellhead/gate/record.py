@@ -13,10 +13,11 @@ import numpy as np
 
 from wellhead.core.arrays import Array, Codes, Inputs
 from wellhead.core.batch import Batch, confidence_of, framed
-from wellhead.core.codec import pack_bytes, strongest
+from wellhead.core.codec import strongest
 from wellhead.core.errors import ProfileError
 from wellhead.core.event import ROWS_PER_EVENT, Answer, Caller, Event, Exchange, Query
 from wellhead.core.exposure import Exposure
+from wellhead.gate.columns import Columns, Packed, cut
 from wellhead.meter.profile import Profile
 from wellhead.meter.traits import traits
 
@@ -77,20 +78,6 @@ class Recorded(NamedTuple):
     batches: list[Batch]
 
 
-class _Columns(NamedTuple):
-    """The stored numbers of some rows that are alike: what Event and Batch are both made of."""
-
-    fingerprint: Array
-    codes: Codes | None
-    traits: Array
-    top1: Array | None
-    confidence_pm: Array | None
-    scores: Array | None
-    score_classes: Array | None
-    values: Array | None
-    classes: int
-
-
 class Recorder:
     """Turns exchanges into stored events and columns. key: secret of the input fingerprints."""
 
@@ -119,7 +106,7 @@ class Recorder:
         some = [exchanges[i] for i in members]
         queries = [x.query for x in some if x.query is not None]
         columns = _columns(queries, [x.answer for x in some if x.answer is not None], profile, self._key)
-        packed = _Packed.of(columns)
+        packed = Packed.of(columns)
         known = profile.id if profile is not None and columns.codes is not None else "", columns.classes
         start = 0
         events = []
@@ -189,7 +176,7 @@ def _shape(query: Query, answer: Answer) -> object:
     )
 
 
-def _columns(queries: Sequence[Query], answers: Sequence[Answer], profile: Profile | None, key: bytes) -> _Columns:
+def _columns(queries: Sequence[Query], answers: Sequence[Answer], profile: Profile | None, key: bytes) -> Columns:
     inputs = _joined([q.inputs for q in queries])
     first = answers[0]
     joined = Answer(
@@ -201,7 +188,7 @@ def _columns(queries: Sequence[Query], answers: Sequence[Answer], profile: Profi
     p = probabilities(joined)
     kept, classes = (None, None) if p is None else strongest(p)
     codes, residue = _coded(inputs, profile)
-    return _Columns(
+    return Columns(
         fingerprint=fingerprints(inputs, key),
         codes=codes,
         traits=traits(inputs, residue),
@@ -234,62 +221,27 @@ def _joined(parts: list[Inputs]) -> Inputs:
     return np.asarray(_stack(parts))
 
 
-class _Packed(NamedTuple):
-    """The same columns as raw bytes and lists, ready to be cut into rows: (bytes, bytes a row), or a list."""
-
-    fingerprints: tuple[bytes, int]
-    codes: tuple[bytes, int]
-    traits: tuple[bytes, int]
-    scores: tuple[bytes, int]
-    score_classes: tuple[bytes, int]
-    top1: list[int]
-    confidence_pm: list[int]
-    values: list[str]
-
-    @classmethod
-    def of(cls, c: _Columns) -> _Packed:
-        return cls(
-            _raw(c.fingerprint),
-            _raw(c.codes),
-            _raw(c.traits),
-            _raw(c.scores),
-            _raw(c.score_classes),
-            [] if c.top1 is None else c.top1.tolist(),
-            [] if c.confidence_pm is None else c.confidence_pm.tolist(),
-            [] if c.values is None else [repr(v) for v in c.values.tolist()],
-        )
-
-
-def _raw(column: Array | None) -> tuple[bytes, int]:
-    return (b"", 0) if column is None else (column.tobytes(), column.nbytes // len(column))
-
-
-def _cut(raw: tuple[bytes, int], a: int, b: int) -> str:
-    whole, width = raw
-    return pack_bytes(whole[a * width : b * width]) if width else ""
-
-
-def _event(frame: dict[str, Any], packed: _Packed, rows: tuple[int, int], part: int, known: tuple[str, int]) -> Event:
+def _event(frame: dict[str, Any], packed: Packed, rows: tuple[int, int], part: int, known: tuple[str, int]) -> Event:
     """The stored event of rows a..b of one exchange. known: the profile that coded them, and the model's classes."""
     a, b = rows
     return Event(
         part=part,
         rows=b - a,
-        fingerprints=_cut(packed.fingerprints, a, b),
-        codes=_cut(packed.codes, a, b),
-        traits=_cut(packed.traits, a, b),
+        fingerprints=cut(packed.fingerprints, a, b),
+        codes=cut(packed.codes, a, b),
+        traits=cut(packed.traits, a, b),
         profile=known[0],
         classes=known[1],
         top1=tuple(packed.top1[a:b]),
         confidence_pm=tuple(packed.confidence_pm[a:b]),
-        scores=_cut(packed.scores, a, b),
-        score_classes=_cut(packed.score_classes, a, b),
+        scores=cut(packed.scores, a, b),
+        score_classes=cut(packed.score_classes, a, b),
         values=tuple(packed.values[a:b]),
         **frame,
     )
 
 
-def _batch(events: Sequence[Event], c: _Columns) -> Batch:
+def _batch(events: Sequence[Event], c: Columns) -> Batch:
     """The columns that `from_events` would give for these events, without unpacking them."""
     n = len(c.fingerprint)
     return framed(

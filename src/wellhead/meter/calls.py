@@ -16,9 +16,9 @@ SUMS = ("requests", "errors", "docs")
 ENDPOINTS = 64
 THROTTLED = 429
 """The one client error that the valve itself may cause; it says nothing of who asked."""
-DOCS = frozenset(
-    ["docs", "doc", "redoc", "swagger", "swagger.json", "openapi", "openapi.json", "schema", "metadata", "health", "healthz", "livez", "readyz", "ready", "live", "ping", "status", "version", "versions", "stats", "metrics", "config", "index"]
-)
+_PAGES = """docs doc redoc swagger swagger.json openapi openapi.json schema metadata health healthz livez readyz ready
+live ping status version versions stats metrics config index"""
+DOCS = frozenset(_PAGES.split())
 """Last path segments of documentation, metadata and health pages."""
 
 

@@ -11,8 +11,8 @@ from wellhead.meter.traits import GRAIN, RESIDUE, TEXTURE
 
 PAIRS = 64
 """Pairs of a neighbourhood and an input in it that are kept: those with the largest hashes; 0 is a free place."""
-MOST = 1 << 24
-"""Rows after which a mean no longer moves; a sum of more features would not fit."""
+MOST = 1 << 23
+"""Rows after which a mean no longer moves; a sum of features fits twice as many, so that no batch can overrun it."""
 FAR_STEPS = 256.0
 """`far` is summed in such parts of a standard deviation."""
 
@@ -38,7 +38,7 @@ def look_at(traits: Array) -> tuple[Array, ...]:
 
 def place(state: Array, inverse: Array, space: Space, codes: Array) -> tuple[Placed, Array]:
     """Where rows lie, and (n,) bool which count: a row of zeros was not coded, and of MOST rows none counts more."""
-    counts = codes.any(axis=1)
+    counts: Array = np.asarray(codes.any(axis=1))
     if state["placed"].max() >= MOST:
         counts &= (state["placed"] < MOST)[inverse]
     return space.place(codes), counts
@@ -125,4 +125,4 @@ def near_ratio(pairs: Array, distinct: Array) -> Array:
     within = np.divide(different, used, out=np.full(len(used), np.nan), where=used > 0)
     ended = (1 << (32 - _INPUT_BITS)) / ((1 << (32 - _INPUT_BITS)) - near[:, 0].astype(np.float64))
     spanned = np.divide((different - 1) * ended, distinct, out=np.full(len(used), np.inf), where=distinct > 0)
-    return np.where((used == PAIRS) & (spanned < _CLEARLY * within), spanned, within)
+    return np.asarray(np.where((used == PAIRS) & (spanned < _CLEARLY * within), spanned, within))

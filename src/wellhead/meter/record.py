@@ -65,9 +65,7 @@ def _with_names(layout: np.dtype[Any]) -> np.dtype[Any]:
     start = fields["sums"][1]
     fields |= {name: (np.dtype("i8"), start + 8 * i) for i, name in enumerate(SUMS)}
     formats, offsets = [f[0] for f in fields.values()], [f[1] for f in fields.values()]
-    return np.dtype(
-        {"names": list(fields), "formats": formats, "offsets": offsets, "itemsize": layout.itemsize}  # type: ignore[call-overload]
-    )
+    return np.dtype({"names": list(fields), "formats": formats, "offsets": offsets, "itemsize": layout.itemsize})
 
 
 RECORD = _with_names(_LAYOUT)

@@ -103,13 +103,13 @@ class Space(msgspec.Struct, frozen=True, dict=True, kw_only=True):
 
 def _log_distance(square: Array) -> Array:
     """Of whole squared distances; those below one unit are one."""
-    return 0.5 * np.log(np.maximum(square, 1.0))
+    return np.asarray(0.5 * np.log(np.maximum(square, 1.0)))
 
 
 def _hashed(along: Array, offsets: Array, width: float) -> Array:
     """(n,) uint32 of the cells that positions (n, 8) on the lines fall into."""
     cells = np.floor((along.astype(np.float64) + offsets) / width).astype(np.int64).astype(np.uint64)
-    return ((cells * _MIXERS).sum(axis=1, dtype=np.uint64) >> _UPPER).astype(np.uint32)
+    return np.asarray(((cells * _MIXERS).sum(axis=1, dtype=np.uint64) >> _UPPER).astype(np.uint32))
 
 
 def fit_space(codes: Codes, step: Array, rng: np.random.Generator) -> Space:
@@ -160,14 +160,14 @@ def _metric(step: Array) -> Array:
     """(d,) int64, as the squared width of a code unit; 1 at least, and _WEIGHT in all."""
     square = step.astype(np.float64) ** 2
     spare = max(_WEIGHT - step.size, 0)
-    return 1 + np.floor(spare * square / square.sum()).astype(np.int64)
+    return np.asarray(1 + np.floor(spare * square / square.sum()).astype(np.int64))
 
 
 def _whole(weights: Array, limit: float) -> Array:
     """Weights (d, k) as whole float32; no column's sum with codes of 127 leaves the exact range. limit: the largest."""
     scaled = weights * (limit / np.abs(weights).max())
     most = np.abs(scaled).sum(axis=0) * 128.0
-    return np.rint(scaled * np.minimum(1.0, (_EXACT / 2) / most)).astype(np.float32)
+    return np.asarray(np.rint(scaled * np.minimum(1.0, (_EXACT / 2) / most)).astype(np.float32))
 
 
 def _waves(metric: Array, distance: float, rng: np.random.Generator) -> Array:

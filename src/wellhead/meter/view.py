@@ -182,31 +182,33 @@ def join(parts: Sequence[Views]) -> Views:
     """The rows of all of these Views, in order; at least one."""
     if len(parts) == 1:
         return parts[0]
-    columns = [f for f in Views.__struct_fields__ if getattr(parts[0], f) is not None]
-    pairs = {f: [getattr(part, f) for part in parts] for f in columns}
-    chained = {f: tuple(chain.from_iterable(pairs.pop(f))) for f in ("names", "attributes")}
-    return Views(**chained, **{f: np.concatenate(arrays) for f, arrays in pairs.items()})
+    held = [f for f in Views.__struct_fields__ if isinstance(getattr(parts[0], f), np.ndarray)]
+    return Views(
+        names=tuple(chain.from_iterable(part.names for part in parts)),
+        attributes=tuple(chain.from_iterable(part.attributes for part in parts)),
+        **{f: np.concatenate([getattr(part, f) for part in parts]) for f in held},
+    )
 
 
 def _ratio(part: Array, whole: Array) -> Array:
-    return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+    return np.asarray(np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0))
 
 
 def _timing_cv(record: Array) -> Array:
     gaps = np.maximum(record["gaps"].astype(np.float64), 1.0)
     variance = np.maximum(record["gap_square"] / gaps - (record["gap_log"] / gaps) ** 2, 0.0)
-    return np.where(record["gaps"] < MIN_GAPS, np.nan, np.sqrt(np.expm1(np.minimum(variance, 50.0))))
+    return np.asarray(np.where(record["gaps"] < MIN_GAPS, np.nan, np.sqrt(np.expm1(np.minimum(variance, 50.0)))))
 
 
 def _evenness(labels: Array) -> Array:
     """Of counts (u, k); 0 where fewer than two differ from 0."""
     shares = labels / np.maximum(labels.sum(axis=1, keepdims=True), 1.0)
     entropy = (shares * np.log(np.where(shares > 0, shares, 1.0))).sum(axis=1)
-    return 0.0 - entropy / np.log(np.maximum(np.count_nonzero(labels, axis=1), 2))
+    return np.asarray(0.0 - entropy / np.log(np.maximum(np.count_nonzero(labels, axis=1), 2)))
 
 
 def _volume(record: Array, window: str, seconds: int, now_s: Array) -> Array:
     """Rows in the last `seconds` before now_s: the current bucket, and what of the one before is still inside."""
     age = np.maximum(now_s / seconds - record[window], 0.0)
     now, before = record[f"{window}_now"], record[f"{window}_before"]
-    return np.where(age < 1.0, now + before * (1.0 - age), now * np.maximum(2.0 - age, 0.0))
+    return np.asarray(np.where(age < 1.0, now + before * (1.0 - age), now * np.maximum(2.0 - age, 0.0)))

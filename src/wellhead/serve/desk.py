@@ -17,6 +17,7 @@ from wellhead.gate.suspects import cold
 from wellhead.serve.linking import Linking
 from wellhead.serve.refit import Refitting
 from wellhead.serve.status import (
+    ALARMED,
     Ask,
     DecisionRow,
     Explanation,
@@ -108,7 +109,7 @@ class Desk:
             expires_us=decision.expires_us if decision else 0,
             p=suspicion.p if suspicion.word else -1.0,
             segment=suspicion.segment,
-            word="alarmed" if suspicion.alarmed else suspicion.word,
+            word=ALARMED if suspicion.alarmed else suspicion.word,
         )
         if reading is None:
             return standing
@@ -233,7 +234,8 @@ class Desk:
 
     def _findings(self, ask: Ask) -> Reply:
         """The newest first."""
-        return Reply(findings=tuple(self._row(f) for f in self._observer.findings[::-1][: ask.top]))
+        rows = [self._row(f) for f in self._observer.findings[::-1]]
+        return Reply(findings=tuple(r for r in rows if not (r.verdict and ask.verdict == "open"))[: ask.top])
 
     def _find(self, ask: Ask) -> Reply:
         return Reply(findings=(self._row(self._observer.cases.find(ask.finding)),))

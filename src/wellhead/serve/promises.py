@@ -64,14 +64,7 @@ def load_population(config: Config) -> Population | None:
 def detectors_of(config: Config, profile: Profile | None) -> Detectors:
     """All installed detectors; those that need the population or registrations are told of them."""
     path = config.detect.principals or Path(config.audit.directory) / "principals.json"
-    space = profile.space if profile else None
-    return Detectors(
-        context=Context(
-            centre=space.mean if space else None,
-            shares=space.shares if space else None,
-            cohort=Registry.load(Path(path)).cohort,
-        )
-    )
+    return Detectors(context=Context.of(profile.space if profile else None, Registry.load(Path(path)).cohort))
 
 
 def looking_of(config: Config, profile: Profile | None, origin_s: float) -> Looking:

@@ -63,6 +63,7 @@ class Refitting:
         self._process: subprocess.Popen[bytes] | None = None
         self._thread: threading.Thread | None = None
         self._result: Work | None = None
+        self._stopping = False
         self.refits = 0
         self.error = ""
 
@@ -82,6 +83,7 @@ class Refitting:
 
     def stop(self) -> None:
         """Give up what is in flight."""
+        self._stopping = True
         process = self._process
         if process is not None:
             process.kill()
@@ -117,7 +119,7 @@ class Refitting:
         share = -1.0
         try:
             batch = self._observer.damage.recall(work.members, since_s, profile.id)
-            if len(batch):
+            if len(batch) and not self._stopping:
                 share = self._learn(pack.dump(_WHAT, task(batch, profile)))
         except (WellheadError, OSError, ValueError) as e:
             print(f"wellhead: a refit failed: {e}", file=sys.stderr, flush=True)
@@ -130,7 +132,8 @@ class Refitting:
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=quiet)  # noqa: S603 - ours
         try:
-            said, wrong = self._process.communicate(sent, self._limit_s)
+            # whoever stopped while the process was born had nothing to kill
+            said, wrong = self._process.communicate(sent, 0.0 if self._stopping else self._limit_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.communicate()
@@ -169,7 +172,8 @@ def _told(rows: Batch, classes: int) -> dict[str, Array]:
             wide = np.zeros((len(rows), max(classes, int(rows.score_classes.max()) + 1)))
             np.put_along_axis(wide, rows.score_classes.astype(np.int64), p, axis=1)
             p = wide
-        told["scores"] = np.where((rows.scores > 0).any(axis=1)[:, None], p / p.sum(axis=1, keepdims=True), 0.0)
+        served = np.asarray(rows.scores > 0).any(axis=1, keepdims=True)
+        told["scores"] = np.where(served, p / p.sum(axis=1, keepdims=True), 0.0)
     return told
 
 

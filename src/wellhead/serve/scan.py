@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
+from wellhead.capture.importers.blocks import Progress, files_of
 from wellhead.capture.importers.mapping import Mapping
-from wellhead.core.finding import Evidence, Finding
-from wellhead.detect.promise import Promise
+from wellhead.capture.importers.registry import Setting, guess, importer
+from wellhead.core.errors import ConfigError
+from wellhead.core.finding import Evidence
+from wellhead.detect.detectors import Detectors
+from wellhead.detect.guilt import Alarm, Guilt, evidence
+from wellhead.detect.link.campaign import Campaign
+from wellhead.detect.looks import FIRST_ROWS, Looking, Looks
+from wellhead.detect.promise import Promise, announced
+from wellhead.detect.signal import Context
+from wellhead.meter.ledger import Ledger
+from wellhead.meter.reading import Reading, read
+from wellhead.meter.sketch import Sketches
+from wellhead.serve import scan_unlike
+from wellhead.serve.scan_draw import Spool, ledgers, union
+from wellhead.serve.scan_found import drawn_too_much, guilty, linked, ruled
+from wellhead.serve.scan_link import campaigns
+from wellhead.serve.scan_watch import Watcher
+from wellhead.serve.scan_words import Question, Scanned, Watched
 
 _AT_ONCE = 8192
 RANKED = 100_000
@@ -47,7 +69,7 @@ class _Scan:
         profile = question.profile
         space = None if profile is None else profile.space
         context = Context(
-            centre=None if space is None else space.centre,
+            centre=None if space is None else space.mean,
             shares=None if space is None else space.shares,
             cohort=question.cohort,
         )
@@ -60,23 +82,26 @@ class _Scan:
         self.looking = Looking(self.watcher, Sketches(space), days, question.segments)
         self.alarms: list[tuple[Alarm, tuple[Evidence, ...]]] = []
         self.groups = sources(question)
+        self.spool = Spool()
 
     def run(self) -> Scanned:
         """Read, look, rank, sum, link."""
         self._read()
         found = self.found
-        found.principals = max(found.principals, len(self.looking.sketches.names))
+        found.coded = self.spool.rows
+        found.principals = len(self.looking.sketches.names)
         found.promise = announced(self.question.promise)
         with self._stage("ranking"):
             found.watching = self._unlike()
         with self._stage("linking"):
             linkage = self._link()
-        ledgers = self._draw([m for c in linkage for m in c.members])
+        held = self._draw([m for c in linkage for m in c.members])
         found.silent = self.watcher.silent()
-        drawn = dict(ledgers.readings()) if ledgers is not None else {}
-        self._conclude(drawn)
-        for campaign in linkage:
-            found.findings.append(linked(campaign, ledgers, self._uid()))
+        profile = self.question.profile
+        with self._stage("readings"):
+            self._conclude({} if profile is None else {name: read(held[name], profile) for name in held})
+            for c in linkage:
+                found.findings.append(linked(c, profile and union(profile, held, c.members), self._uid()))
         return found
 
     @contextmanager
@@ -85,14 +110,11 @@ class _Scan:
         yield
         self.found.stages[name] = self.found.stages.get(name, 0.0) + time.process_time() - begun
 
-    def _setting(self, files: tuple[Path, ...], where: str = "") -> Setting:
-        return Setting(profile=self.question.profile, now_s=self._now_s, files=files, where=where)
-
     def _read(self) -> None:
         found = self.found
         for mapping, files in self.groups:
             found.formats[mapping.name] = mapping.lacks
-            reader = importer(mapping, self._setting(files))
+            reader = importer(mapping, Setting(profile=self.question.profile, now_s=self._now_s, files=files))
             for path in files:
                 found.files += 1
                 blocks = reader.read(path, self._progress)
@@ -114,7 +136,6 @@ class _Scan:
         found.rows += len(batch)
         found.twice += block.twice
         found.clocks += block.clocks
-        found.coded += int(batch.codes.any(axis=1).sum()) if batch.codes.shape[1] else 0
         if len(block.visits):
             self.watcher.have.add("requests")
             times = block.visits.time_s
@@ -122,6 +143,9 @@ class _Scan:
             found.first_s = min(found.first_s or first, first)
             found.last_s = max(found.last_s, float(times.max()))
         self.watcher.notice(batch)
+        if self.question.ledgers:
+            with self._stage("laying aside"):
+                self.spool.add(batch)
         with self._stage("folding and looking"):
             looks = self.looking.fold(batch, block.visits)
         if self.guilt is not None:
@@ -163,24 +187,17 @@ class _Scan:
         population = self.question.population
         return [] if population is None or not self.found.coded else campaigns(self.looking, population)
 
-    def _draw(self, members: Sequence[str]) -> Ledgers | None:
-        """The ledgers of whoever stands out, then of those with most rows, from a second reading."""
+    def _draw(self, members: Sequence[str]) -> dict[str, Ledger]:
+        """The ledgers of whoever stands out, then of those with most rows."""
         profile, most = self.question.profile, self.question.ledgers
-        if profile is None or not self.found.coded or not most:
-            return None
+        if profile is None or not self.spool.rows:
+            return {}
         first = [*(a.principal for a, _ in self.alarms), *self.watcher.hits, *members]
         wanted = dict.fromkeys([*first, *(w.principal for w in self.found.watching)])
         by_rows = sorted(self.looking.rows, key=lambda n: -self.looking.rows[n])
         wanted |= dict.fromkeys(n for n in by_rows[:most] if self.looking.rows[n] >= WATCH_ROWS)
-        ledgers = Ledgers(profile, list(wanted)[:most])
         with self._stage("ledgers"):
-            where = among(list(wanted)[:most])
-            for mapping, files in self.groups:
-                reader = importer(mapping, self._setting(files, where))
-                for path in files:
-                    for block in reader.read(path, None):
-                        ledgers.fold(block.batch)
-        return ledgers
+            return ledgers(profile, self.spool, list(wanted)[:most])
 
     def _conclude(self, drawn: dict[str, Reading]) -> None:
         """Findings: alarms at their promise, rules, and what was drawn beyond the limit."""

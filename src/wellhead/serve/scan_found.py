@@ -9,7 +9,6 @@ from wellhead.core.finding import Evidence, Finding, Signal
 from wellhead.detect.guilt import Alarm
 from wellhead.detect.link.campaign import Campaign
 from wellhead.meter.reading import Reading
-from wellhead.serve.scan_draw import Ledgers
 
 EXTRACTION = ("AML.T0024.002",)
 _RULES_ONLY = "a rule's hit is evidence, without a promised rate of false alarms"
@@ -67,9 +66,8 @@ def drawn_too_much(name: str, reading: Reading, uid: str) -> Finding:
     )
 
 
-def linked(campaign: Campaign, ledgers: Ledgers | None, uid: str) -> Finding:
+def linked(campaign: Campaign, reading: Reading | None, uid: str) -> Finding:
     """Principals that act as one."""
-    reading = ledgers.union(campaign.members) if ledgers is not None else None
     return _finding(
         uid,
         campaign.members,

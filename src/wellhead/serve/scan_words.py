@@ -16,7 +16,7 @@ from wellhead.meter.profile import Profile
 
 WHOLE = 36_500.0
 """Days: longer than any log, so that without a promise all of it is one period."""
-LEDGERS = 1024
+LEDGERS = 512
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,9 @@ import msgspec
 
 from wellhead.core.finding import Finding
 
+ALARMED = "alarmed"
+"""In place of what is promised, where guilt is established."""
+
 
 class Standing(msgspec.Struct, frozen=True):
     """Where one principal stands now.
@@ -13,8 +16,8 @@ class Standing(msgspec.Struct, frozen=True):
     Damage. replication, attainable, floor, drawn: 0..1, -1 where no ledger has been read.  bits: information, likewise.
     by: what gave the replication, `refit` for real learners.  at_least: it may be more, since the inputs lie far out.
     Guilt. p: conformal p-value of the largest score of this period, -1 where there is no promise to judge by.
-    segment: the honest principals it is judged among.  word: what is promised to them; `alarmed` where guilt is
-    established.  expires_us: end of the decision in force, 0 where there is none.
+    segment: the honest principals it is judged among.  word: what is promised to them, or ALARMED.
+    expires_us: end of the decision in force, 0 where there is none.
     """
 
     principal: str
@@ -127,7 +130,7 @@ class DecisionRow(msgspec.Struct, frozen=True):
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """A question or an order from the command line: status, explain, decisions, decide, lift, findings, find, review.
 
-    finding: uid.  verdict: `theft` or `honest`.
+    finding: uid.  verdict: `theft` or `honest`; of findings, `open` for those that nobody has closed.
     """
 
     ask: str

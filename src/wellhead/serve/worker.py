@@ -125,7 +125,8 @@ class Worker:
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()
-        for aide in self.aides:
+        aides, self.aides = self.aides, []
+        for aide in aides:
             aide.stop()
         while self.turn():
             pass

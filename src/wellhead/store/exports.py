@@ -84,7 +84,7 @@ def _entries(text: str) -> tuple[list[tuple[int, dict[str, str]]], list[tuple[in
         return _csv(text)
     try:
         return _listed(msgspec.json.decode(text))
-    except msgspec.DecodeError as e:
+    except (msgspec.DecodeError, RecursionError) as e:
         if "\n" not in text.strip():
             raise ConfigError(f"expected JSON, got: {e}") from e
         return _json_lines(text)
@@ -93,26 +93,37 @@ def _entries(text: str) -> tuple[list[tuple[int, dict[str, str]]], list[tuple[in
 def _csv(text: str) -> tuple[list[tuple[int, dict[str, str]]], list[tuple[int, str]]]:
     first = text.partition("\n")[0]
     delimiter = max(_DELIMITERS, key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     header: list[str] = []
     good, bad = [], []
-    while True:
-        try:
-            row = next(reader)
-        except StopIteration:
-            break
-        except csv.Error as e:
-            bad.append((reader.line_num, str(e)))
-            continue
-        if not header:
+    for number, row in _rows(text, delimiter):
+        if isinstance(row, str):
+            bad.append((number, row))
+        elif not header:
             header = [name.strip() for name in row]
         elif len(row) == len(header):
-            good.append((reader.line_num, dict(zip(header, (cell.strip() for cell in row), strict=True))))
+            good.append((number, dict(zip(header, (cell.strip() for cell in row), strict=True))))
         elif row:
-            bad.append((reader.line_num, f"expected {len(header)} columns, got {len(row)}"))
+            bad.append((number, f"expected {len(header)} columns, got {len(row)}"))
     if not header:
         raise ConfigError("expected a list of accounts, got an empty file")
     return good, bad
+
+
+def _rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
+    """Each row with the number of its (last) line, or what is wrong with it."""
+    # a stray quote would make one cell of all that follows: then a line is a row
+    whole = text.count('"') % 2 == 0
+    sources = [text] if whole else text.splitlines()
+    for before, source in enumerate(sources):
+        reader = csv.reader(io.StringIO(source, newline=""), delimiter=delimiter)
+        while True:
+            try:
+                row: list[str] | str = next(reader)
+            except StopIteration:
+                break
+            except csv.Error as e:
+                row = str(e)
+            yield before + reader.line_num, row
 
 
 def _listed(tree: Any) -> tuple[list[tuple[int, dict[str, str]]], list[tuple[int, str]]]:
@@ -132,7 +143,7 @@ def _json_lines(text: str) -> tuple[list[tuple[int, dict[str, str]]], list[tuple
             continue
         try:
             good.append((number, dict(_flat(msgspec.json.decode(line, type=dict[str, Any])))))
-        except msgspec.MsgspecError as e:
+        except (msgspec.MsgspecError, RecursionError) as e:
             bad.append((number, f"expected a JSON object, got: {e}"))
     return good, bad
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -56,40 +57,55 @@ def _plain(path: Path, folder: Path) -> bool:
 def head(path: Path) -> bytes:
     """The first bytes of a file, unpacked; raises StoreError where it cannot be read."""
     try:
-        with _opened(path)[0] as stream:
+        stream, raw = _opened(path)
+        with raw, stream:
             return stream.read(_HEAD)
     except (OSError, EOFError) as e:
         raise _unreadable(path, e) from e
 
 
-def blocks(path: Path, progress: Progress | None = None, size: int = BLOCK) -> Iterator[bytes]:
-    """Whole lines of one file, about `size` bytes at a time; the last line needs no line end.
+def blocks(path: Path, spot: BinaryIO, progress: Progress | None = None, size: int = BLOCK) -> Iterator[None]:
+    """Write one file's whole lines to `spot`, about `size` bytes at a time in place of what was there.
 
-    A file that is cut or damaged in the middle of its compression gives what came before, then raises StoreError.
+    The last line needs no line end. A file that is damaged in the middle of its compression gives what came before,
+    then raises StoreError.
     """
     try:
         stream, raw = _opened(path)
         with stream, raw:
-            yield from _blocks(stream, raw, progress or _silent, size)
-    except (OSError, EOFError) as e:
+            told = 0
+            for _ in _blocks(stream, spot, size):
+                at = raw.tell()
+                (progress or _silent)(at - told)
+                told = at
+                yield
+    except (OSError, EOFError, zlib.error) as e:
         raise _unreadable(path, e) from e
 
 
-def _blocks(stream: BinaryIO, raw: BinaryIO, progress: Progress, size: int) -> Iterator[bytes]:
-    rest, told = b"", 0
+def _blocks(stream: BinaryIO, spot: BinaryIO, size: int) -> Iterator[None]:
+    rest = b""
     while block := stream.read(size):
-        lines, newline, tail = block.rpartition(b"\n")
-        at = raw.tell()
-        progress(at - told)
-        told = at
-        if newline:
-            yield rest + lines + newline
-        rest = tail if newline else rest + tail
+        cut = block.rfind(b"\n") + 1
+        if cut:
+            _put(spot, rest, memoryview(block)[:cut])
+            yield
+        rest = block[cut:] if cut else rest + block
         if len(rest) > LONGEST:
-            yield rest[:_HEAD] + b"\n"
+            _put(spot, rest[:_HEAD], b"\n")
+            yield
             rest = _skipped(stream)
     if rest:
-        yield rest + b"\n"
+        _put(spot, rest, b"\n")
+        yield
+
+
+def _put(spot: BinaryIO, *parts: bytes | memoryview) -> None:
+    """Over what was there: pages that are in memory already cost nothing."""
+    spot.seek(0)
+    spot.writelines(parts)
+    spot.truncate()
+    spot.flush()
 
 
 def _skipped(stream: BinaryIO) -> bytes:

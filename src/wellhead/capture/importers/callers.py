@@ -25,7 +25,7 @@ class Callers:
 
     def __init__(self) -> None:
         self._pairs: dict[int, Pairs] = {}
-        self._seen = Seen()
+        self._seen = Seen(1 << 18)
 
     def of(self, cursor: duckdb.DuckDBPyConnection, whom: Array) -> tuple[tuple[str, ...], Array, tuple[Pairs, ...]]:
         """Names of the table `asked`, which of them each row is (n,) int32, and the pairs of each name so far.

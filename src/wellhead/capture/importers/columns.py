@@ -46,7 +46,7 @@ Detail = Callable[[Any, Array, dict[str, Array]], Rows]
 
 
 class Columns:
-    """Makes batches of one log after the other; of the past it remembers who asked, and some millions of requests.
+    """Makes batches of one log after the other; of the past it remembers who asked, and a million requests.
 
     now_s: when the scan began; rows of a later day have a wrong clock.
     """

@@ -25,17 +25,13 @@ class Mapped:
     """Reads files of one format, one after the other.
 
     profile: codes inputs, where the log holds them.  now_s: when the scan began.
-    where: SQL over the columns of `asked`; only requests that meet it are read.
     """
 
-    def __init__(self, mapping: Mapping, profile: Profile | None, now_s: float, where: str = "") -> None:
+    def __init__(self, mapping: Mapping, profile: Profile | None, now_s: float) -> None:
         from wellhead.store.columns import connect
 
-        self.mapping = mapping
-        self._profile = profile
-        self._labels = Labels(profile)
-        self._tables = Tables(connect(), mapping, where)
-        self._columns = Columns(self._detail, now_s)
+        self._tables = Tables(connect(), mapping)
+        self._columns = Columns(Questions(profile, given(mapping)).rows, now_s)
         self.told = self._tables.told
 
     def read(self, path: Path, progress: Progress | None = None) -> Iterator[Imported]:
@@ -43,9 +39,19 @@ class Mapped:
         for _ in self._tables.read(path, progress):
             yield self._columns.take(self._tables.cursor)
 
-    def _detail(self, cursor: Any, some: Array, table: dict[str, Array]) -> Rows:
+
+class Questions:
+    """What the table `asked` says row by row. given: Exposure of answers that do not say themselves, -1 unknown."""
+
+    def __init__(self, profile: Profile | None, given: int) -> None:
+        self._profile = profile
+        self._labels = Labels(profile)
+        self._given = given
+
+    def rows(self, cursor: Any, some: Array, table: dict[str, Array]) -> Rows:
+        """The rows of the requests `some`, indices into the table."""
         asked = read_inputs(cursor, some, table["n_rows"], self._profile)
-        answers = read_answers(cursor, some, asked.rows, self._labels, given(self.mapping))
+        answers = read_answers(cursor, some, asked.rows, self._labels, self._given)
         whole = np.repeat(table["input"][some], asked.rows)
         fingerprint = asked.fingerprint if asked.fingerprint is not None else _apart(whole, asked.rows)
         inputs = {"fingerprint": fingerprint, "codes": asked.codes, "traits": asked.traits, "asked": answers.given}

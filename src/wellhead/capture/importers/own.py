@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
@@ -23,29 +23,37 @@ KEYS = (frozenset({"kind", "v"}), frozenset({"fingerprints", "codes", "time_us"}
 """A line with the first, or a Parquet file with the second, is of this format."""
 
 _BLOBS = {"fingerprints": "<u8", "codes": "|i1", "traits": "|u1", "scores": "|i1", "score_classes": "<u2"}
+_LOOKED_AT = 4 << 20
 _CODED = b'"kind":"coded"'
 _KNOWN = ("event", "coded", "gap", "mark", "finding", "review", "decision")
+_UNUSED = ("model", "key", "email", "address", "latency_us", "defence", "stance", "reason", "drill", "v")
+_COLUMNS = {"kind": "VARCHAR"} | {name: kind for name, kind in columns_of(Event).items() if name not in _UNUSED}
+_GOOD = (
+    f"coalesce(kind, '') IN ({', '.join(map(quoted, _KNOWN))}) "
+    "AND (kind <> 'event' OR (e.principal IS NOT NULL AND e.time_us IS NOT NULL AND e.rows IS NOT NULL))"
+)
 _SELECT = (
-    "principal AS caller, time_us / 1e6 AS time_s, hash(request, part) AS request, status, method, "
-    "endpoint AS path, nullif(organisation, '') AS organisation, nullif(plan, '') AS plan, nullif(use, '') AS use, "
-    "nullif(created_day, '') AS created_day, nullif(agent, '') AS agent, nullif(network, '') AS network, "
-    'rows AS n_rows, NULL::UBIGINT AS input, top1, confidence_pm, "values", classes, asked, given, '
-    "status = 200 AND given > 0 AS answered, part = 0 AS whole"
+    "e.principal AS caller, e.time_us / 1e6 AS time_s, hash(e.request, coalesce(e.part, 0)) AS request, e.status, "
+    "e.method, e.endpoint AS path, nullif(e.organisation, '') AS organisation, nullif(e.plan, '') AS plan, "
+    "nullif(e.use, '') AS use, nullif(e.created_day, '') AS created_day, nullif(e.agent, '') AS agent, "
+    "nullif(e.network, '') AS network, e.rows AS n_rows, NULL::UBIGINT AS input, e.top1, e.confidence_pm, "
+    'e."values", e.classes, e.asked, e.given, e.status = 200 AND e.given > 0 AND e.rows > 0 AS answered, '
+    f"coalesce(e.part, 0) = 0 AS whole, e.kind, {_GOOD} AS good"
 )
 
 
 class Own:
     """Reads a log's segments, or history files. late: files in which codes may come after their events.
 
-    profile: only rows coded by it have codes.  where: as for Mapped.
+    profile: only rows coded by it have codes.
     """
 
-    def __init__(self, profile: Profile | None, now_s: float, where: str = "", late: Sequence[Path] = ()) -> None:
+    def __init__(self, profile: Profile | None, now_s: float, late: Sequence[Path] = ()) -> None:
         from wellhead.store.columns import connect
 
         self._profile = profile
-        self._where = f"WHERE {where}" if where else ""
         self._cursor = connect()
+        self._late = False
         self._columns = Columns(self._detail, now_s)
         self.told = Told()
         self._take_up(late)
@@ -56,17 +64,21 @@ class Own:
         self._cursor.execute(f"CREATE TEMP TABLE late ({listed})")
         for path in late:
             if path.suffix == ".parquet":
-                self._cursor.execute(f"INSERT INTO late BY NAME SELECT * FROM read_parquet({quoted(str(path))})")
+                beside = path.with_name(path.name.replace("events-", "coded-"))
+                if beside != path and beside.exists():
+                    self._insert(f"read_parquet({quoted(str(beside))})")
                 continue
-            for block in blocks(path):
-                lines = [line for line in block.split(b"\n") if _CODED in line] if _CODED in block else []
-                if lines:
-                    with tempfile.NamedTemporaryFile(suffix=".jsonl") as spot:
-                        spot.write(b"\n".join(lines))
-                        spot.flush()
-                        self._cursor.execute(
-                            f"INSERT INTO late BY NAME SELECT * FROM {read_objects(columns_of(Coded), Path(spot.name))}"
-                        )
+            with tempfile.NamedTemporaryFile() as spot:
+                for lines in _coded_lines(path):
+                    spot.write(lines)
+                spot.flush()
+                if spot.tell():
+                    self._insert(read_objects(columns_of(Coded), Path(spot.name)))
+
+    def _insert(self, source: str) -> None:
+        ours = quoted(self._profile.id if self._profile is not None else "")
+        self._cursor.execute(f"INSERT INTO late BY NAME SELECT * FROM {source} WHERE profile = {ours}")
+        self._late = True
 
     def read(self, path: Path, progress: Progress | None = None) -> Iterator[Imported]:
         """The blocks of one file, in order; raises StoreError where it cannot be read."""
@@ -79,45 +91,31 @@ class Own:
             for part in parquet_parts(self._cursor, path, progress, ROWS):
                 yield self._made(f"(SELECT *, 'event' AS kind FROM {part})", None)
             return
-        with tempfile.TemporaryDirectory(prefix="wellhead-") as folder:
-            spot = Path(folder, "block")
-            for block in blocks(path, progress):
-                spot.write_bytes(block)
-                yield self._made(read_objects({"kind": "VARCHAR", **columns_of(Event)}, spot), block)
+        with tempfile.NamedTemporaryFile(prefix="wellhead-") as spot:
+            for _ in blocks(path, cast(BinaryIO, spot), progress):
+                yield self._made(read_objects(_COLUMNS, Path(spot.name)), Path(spot.name))
 
-    def _made(self, source: str, block: bytes | None) -> None:
+    def _made(self, source: str, spot: Path | None) -> None:
         cursor = self._cursor
-        known = ", ".join(map(quoted, _KNOWN))
-        cursor.execute(
-            f"CREATE OR REPLACE TEMP TABLE lines AS SELECT *, coalesce(kind, '') IN ({known}) AS good FROM {source}"
-        )
-        self._count(block)
-        ours = quoted(self._profile.id if self._profile is not None else "")
-        codes = f"CASE WHEN l.profile = {ours} THEN l.codes WHEN c.profile = {ours} AND l.codes = '' THEN c.codes ELSE '' END"
-        packed = ", ".join(f"TRY(from_base64({name})) AS {name}" for name in _BLOBS)
-        coded = f"SELECT l.* REPLACE ({codes} AS codes) FROM lines l LEFT JOIN late c ON l.request = c.request AND l.part = c.part"
-        plain = f"SELECT * FROM lines WHERE kind = 'event' AND principal IS NOT NULL AND time_us IS NOT NULL"
-        has = cursor.execute("SELECT count(*) FROM late").fetchone()
-        source = (
-            coded + " WHERE l.kind = 'event' AND l.principal IS NOT NULL AND l.time_us IS NOT NULL"
-            if has and has[0]
-            else (
-                plain.replace(
-                    "SELECT *", f"SELECT * REPLACE (CASE WHEN profile = {ours} THEN codes ELSE '' END AS codes)"
-                )
-            )
-        )
-        cursor.execute(
-            f"CREATE OR REPLACE TEMP TABLE asked AS SELECT {_SELECT}, {packed} FROM ({source}) {self._where}"
-        )
-
-    def _count(self, block: bytes | None) -> None:
-        row = self._cursor.execute("SELECT count(*), count(*) FILTER (NOT good) FROM lines").fetchone()
-        seen, bad = (int(row[0]), int(row[1])) if row else (0, 0)
+        cursor.execute(f"CREATE OR REPLACE TEMP TABLE asked AS SELECT {_SELECT}, {self._packed(source)} FROM {self._joined(source)}")
+        row = cursor.execute("SELECT count(*), count(*) FILTER (kind = 'event'), count(*) FILTER (NOT good) FROM asked").fetchone()
+        seen, events, bad = (int(n) for n in row) if row else (0, 0, 0)
         self.told.lines += seen
         self.told.bad += bad
-        if bad and block is not None and not self._where:
-            sample(self._cursor, "lines", "NOT good", block, self.told)
+        if bad and spot is not None:
+            sample(cursor, "asked", "NOT good", spot, self.told)
+        if events < seen:
+            cursor.execute("CREATE OR REPLACE TEMP TABLE asked AS SELECT * FROM asked WHERE kind = 'event' AND good")
+
+    def _packed(self, source: str) -> str:
+        """The columns that are bytes; codes only of the profile that is asked for."""
+        ours = quoted(self._profile.id if self._profile is not None else "")
+        codes = f"CASE WHEN e.profile = {ours} THEN e.codes {'ELSE c.codes' if self._late else ''} END"
+        packed = {name: f"e.{name}" for name in _BLOBS} | {"codes": codes}
+        return ", ".join(f"TRY(from_base64({sql})) AS {name}" for name, sql in packed.items())
+
+    def _joined(self, source: str) -> str:
+        return f"{source} e" + (" LEFT JOIN late c ON e.request = c.request AND e.part = c.part" if self._late else "")
 
     def _detail(self, cursor: Any, some: Array, table: dict[str, Array]) -> Rows:
         rows = table["n_rows"][some].astype(np.int64)
@@ -148,6 +146,23 @@ class Own:
                 "values": listed["values"],
             },
         )
+
+
+def _coded_lines(path: Path) -> Iterator[bytes]:
+    """The lines of Coded records; of other lines, only that they are none is looked at."""
+    with path.open("rb") as f:
+        rest = b""
+        while block := f.read(_LOOKED_AT):
+            whole = rest + block if rest else block
+            cut = whole.rfind(b"\n") + 1
+            if whole.find(_CODED, 0, cut) >= 0:
+                yield from _among(whole[:cut])
+            rest = whole[cut:]
+        yield from _among(rest)
+
+
+def _among(lines: bytes) -> Iterator[bytes]:
+    return (line + b"\n" for line in lines.split(b"\n") if _CODED in line)
 
 
 def _blob(column: Array, some: Array, rows: Array, dtype: str) -> Array:

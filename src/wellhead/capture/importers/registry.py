@@ -12,6 +12,9 @@ import msgspec
 
 from wellhead.capture.importers.blocks import Progress, head
 from wellhead.capture.importers.columns import Imported
+from wellhead.capture.importers.kserve import FORMAT as KSERVE
+from wellhead.capture.importers.kserve import KEYS as KSERVE_KEYS
+from wellhead.capture.importers.kserve import KServe
 from wellhead.capture.importers.mapped import Mapped
 from wellhead.capture.importers.mapping import Mapping, parse, shipped
 from wellhead.capture.importers.own import KEYS as OWN_KEYS
@@ -37,24 +40,25 @@ class Importer(Protocol):
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """What an importer is told. files: all files of its format.  where: SQL over the table `asked`."""
+    """What an importer is told. files: all files of its format."""
 
     profile: Profile | None = None
     now_s: float = 0.0
-    where: str = ""
     files: tuple[Path, ...] = ()
 
 
 def formats() -> dict[str, Mapping]:
     """All formats by name."""
-    return {OWN.name: OWN, **shipped()}
+    return {OWN.name: OWN, KSERVE.name: KSERVE, **shipped()}
 
 
 def importer(mapping: Mapping, setting: Setting) -> Importer:
     """What reads files of a format."""
     if mapping.name == OWN.name:
-        return Own(setting.profile, setting.now_s, setting.where, setting.files)
-    return Mapped(mapping, setting.profile, setting.now_s, setting.where)
+        return Own(setting.profile, setting.now_s, setting.files)
+    if mapping.name == KSERVE.name:
+        return KServe(setting.profile, setting.now_s)
+    return Mapped(mapping, setting.profile, setting.now_s)
 
 
 def named(name: str) -> Mapping:
@@ -89,6 +93,8 @@ def guess(path: Path) -> Mapping | None:
 def _by_keys(objects: Sequence[set[str]], path: Path) -> Mapping:
     if any(wanted <= keys for keys in objects for wanted in OWN_KEYS):
         return OWN
+    if any(wanted <= {k.lower() for k in keys} for keys in objects for wanted in KSERVE_KEYS):
+        return KSERVE
     for mapping in shipped().values():
         if any(set(wanted) <= keys for keys in objects for wanted in mapping.sniff):
             return mapping

@@ -6,13 +6,13 @@ import numpy as np
 
 from wellhead.core.arrays import Array
 
-PLACES = 1 << 22
+PLACES = 1 << 20
 
 
 class Seen:
-    """Remembers the hashes of about PLACES requests, in one place each: a newer one takes an older one's.
+    """Remembers the hashes of about `places` requests, in one place each: a newer one takes an older one's.
 
-    So a repeat is found where it comes within some millions of requests, and nothing new is ever taken for a repeat.
+    So a repeat is found where it comes within a million requests, and nothing new is ever taken for a repeat.
     places: a power of two.
     """
 

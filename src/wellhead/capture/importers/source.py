@@ -7,7 +7,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping as Types
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import msgspec
 
@@ -39,16 +39,12 @@ class Told(msgspec.Struct):
 
 
 class Tables:
-    """Fills the table `asked` of a DuckDB cursor, one block of one file at a time.
+    """Fills the table `asked` of a DuckDB cursor, one block of one file at a time."""
 
-    where: a SQL condition over the table's columns; only rows that meet it are kept.
-    """
-
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, mapping: Mapping, where: str = "") -> None:
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
         self.cursor = cursor
         self.mapping = mapping
         self.told = Told()
-        self._where = f"WHERE {where}" if where else ""
 
     def read(self, path: Path, progress: Progress | None = None) -> Iterator[None]:
         """Fill the table with one block after the other.
@@ -60,45 +56,46 @@ class Tables:
                 described = self.cursor.execute(f"DESCRIBE SELECT * FROM {part}").fetchall()
                 yield self._made((part, Fields({row[0]: row[1] for row in described})), None)
             return
-        with tempfile.TemporaryDirectory(prefix="wellhead-") as folder:
-            spot = Path(folder, "block")
-            for block in blocks(path, progress):
-                yield self._fill(block, spot)
+        with tempfile.NamedTemporaryFile(prefix="wellhead-") as spot:
+            for _ in blocks(path, cast(BinaryIO, spot), progress):
+                self._fill(Path(spot.name))
+                yield
 
-    def _fill(self, block: bytes, spot: Path) -> None:
-        text = self.mapping.kind == "text" or block.lstrip()[:1] != b"{"
-        spot.write_bytes(_valid(block) if text else block)
+    def _fill(self, spot: Path) -> None:
+        text = self.mapping.kind == "text" or first_of(spot) != b"{"
+        if text:
+            _mend(spot)
         if self.mapping.kind == "text":
-            self._made(_matches(self.mapping, spot), block)
+            self._made(_matches(self.mapping, spot), spot)
         elif text:
-            self._made((_documents(spot), Fields({}, "j")), block)
+            self._made((_documents(spot), Fields({}, "j")), spot)
         else:
             columns = keys(self.mapping, [getattr(self.mapping, f) for f in FIELDS])
-            self._made((read_objects(columns, spot), Fields(columns)), block)
+            self._made((read_objects(columns, spot), Fields(columns)), spot)
 
-    def _made(self, source: tuple[str, Fields], block: bytes | None) -> None:
+    def _made(self, source: tuple[str, Fields], spot: Path | None) -> None:
         """Create the table, count and sample what is bad, and drop it."""
         sql, fields = source
         kept = f"SELECT {select(self.mapping, fields)} FROM {sql}"
         good = f"{answered(self.mapping, fields)} AS answered, true AS whole"
-        self.cursor.execute(f"CREATE OR REPLACE TEMP TABLE asked AS SELECT *, {good} FROM ({kept}) {self._where}")
+        self.cursor.execute(f"CREATE OR REPLACE TEMP TABLE asked AS SELECT *, {good} FROM ({kept})")
         row = self.cursor.execute(f"SELECT count(*), count(*) FILTER ({_BAD}) FROM asked").fetchone()
         seen, bad = (int(row[0]), int(row[1])) if row else (0, 0)
         self.told.lines += seen
         self.told.bad += bad
-        if bad and block is not None and not self._where:
-            sample(self.cursor, "asked", _BAD, block, self.told)
+        if bad and spot is not None:
+            sample(self.cursor, "asked", _BAD, spot, self.told)
         if bad:
             self.cursor.execute(f"CREATE OR REPLACE TEMP TABLE asked AS SELECT * FROM asked WHERE NOT ({_BAD})")
 
 
-def sample(cursor: duckdb.DuckDBPyConnection, table: str, bad: str, block: bytes, told: Told) -> None:
+def sample(cursor: duckdb.DuckDBPyConnection, table: str, bad: str, spot: Path, told: Told) -> None:
     """Keep a few of the block's bad lines; the table has one row for each line that is not blank, in order."""
     if len(told.sample) >= SAMPLED:
         return
     numbered = f"SELECT *, row_number() OVER () - 1 AS place FROM {table}"
     found = cursor.execute(f"SELECT place FROM ({numbered}) WHERE {bad} LIMIT {SAMPLED}").fetchall()
-    lines = [line for line in block.split(b"\n") if line.strip()]
+    lines = [line for line in spot.read_bytes().split(b"\n") if line.strip()]
     for (place,) in found:
         if place < len(lines) and len(told.sample) < SAMPLED:
             told.sample.append(lines[place][:_SHOWN].decode("utf-8", "replace"))
@@ -133,13 +130,19 @@ def read_objects(columns: Types[str, str], spot: Path) -> str:
     )
 
 
-def _valid(block: bytes) -> bytes:
-    """The block in UTF-8, whatever it was in."""
+def first_of(spot: Path) -> bytes:
+    """The first byte of a block that is no blank."""
+    with spot.open("rb") as f:
+        return f.read(4096).lstrip()[:1]
+
+
+def _mend(spot: Path) -> None:
+    """Make the block UTF-8, whatever it was in."""
+    block = spot.read_bytes()
     try:
         block.decode("utf-8")
     except UnicodeDecodeError:
-        return block.decode("utf-8", "replace").encode()
-    return block
+        spot.write_bytes(block.decode("utf-8", "replace").encode())
 
 
 def _lines(spot: Path) -> str:

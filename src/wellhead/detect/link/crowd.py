@@ -16,17 +16,20 @@ LEAST_MEMBERS = 3
 EXPAND = 0.005
 """A principal belongs only where fewer honest looks than this are as close to the source."""
 _ROUNDS = 10
+_KEPT = 0.75
+"""An expansion that loses more of a group has moved to another."""
 _LEVELS = EXPAND * 10.0 ** -np.arange(0.0, 6.0, 0.5)
 
 
 class Centre(msgspec.Struct, frozen=True):
-    """Where a source lies: the sum over its queries of inputs' and answers' coordinates, how many rows these are, and
-    the share of distinct inputs among them."""
+    """Where a source lies: the sum over its queries of inputs' and answers' coordinates, how many rows these are, the
+    share of distinct inputs among them, and the most rows that one member counts for."""
 
     inputs: Array
     answers: Array
     rows: float
     unique: float
+    most: float
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -54,7 +57,7 @@ class Crowd:
 
     def everybody(self) -> Centre:
         """The source that draws as all honest principals together do, never twice: it has no identity of its own."""
-        return Centre(np.zeros(self.points.inputs.shape[1]), np.zeros(self.points.answers.shape[1]), 1e9, 1.0)
+        return Centre(np.zeros(self.points.inputs.shape[1]), np.zeros(self.points.answers.shape[1]), 1e9, 1.0, 0.0)
 
     def scores(self, members: Array, centre: Centre) -> Array:
         """(u,) log of how much likelier each shares the source than not; members are left out of it for their own."""
@@ -102,7 +105,7 @@ class Crowd:
             found, p = self.judge(members, centre_of(self.points.take(members)), tried)
             needed = math.log(max(len(self.points) - members.size, 1) / members.size) + 1.0
             joined = np.flatnonzero((p <= EXPAND) & (found.scores > needed))
-            if joined.size < LEAST_MEMBERS:
+            if np.isin(members, joined).mean() < _KEPT:
                 break
             group = Group(joined, found.scores, min(found.log_p, group.log_p))
             if np.array_equal(joined, members):
@@ -111,10 +114,11 @@ class Crowd:
 
 
 def centre_of(points: Points) -> Centre:
-    """The source of these points."""
-    weight, rows = points.rows[:, None], float(points.rows.sum())
-    unique = rows / float((points.rows / points.unique).sum())
-    return Centre((points.inputs * weight).sum(axis=0), (points.answers * weight).sum(axis=0), rows, unique)
+    """The source of these points; none weighs more than the middle one, so that the busiest does not decide alone."""
+    rows = np.minimum(points.rows, np.median(points.rows))
+    weight = rows[:, None]
+    total = (points.inputs * weight).sum(axis=0), (points.answers * weight).sum(axis=0)
+    return Centre(*total, float(rows.sum()), float(np.median(points.unique)), float(rows.max(initial=0.0)))
 
 
 def likeness(population: Population, points: Points, usual: Array, centre: Centre, *, without: bool = False) -> Array:
@@ -128,11 +132,12 @@ def likeness(population: Population, points: Points, usual: Array, centre: Centr
 def parts_of(population: Population, points: Points, centre: Centre, *, without: bool) -> tuple[Array, Array]:
     """The same by what is asked and by what is answered alone."""
     found = []
+    own_rows = np.minimum(points.rows, centre.most)
     for field in ("inputs", "answers"):
         source, own, rest = getattr(population, field), getattr(points, field), getattr(centre, field)
         rows = np.asarray(centre.rows)
         if without:
-            rows = np.maximum(centre.rows - points.rows, 0.0)[:, None]
-            rest = rest - own * points.rows[:, None]
+            rows = np.maximum(centre.rows - own_rows, 0.0)[:, None]
+            rest = rest - own * own_rows[:, None]
         found.append(source.gain(own, points.rows, *source.centre(rest, rows)))
     return found[0], found[1]

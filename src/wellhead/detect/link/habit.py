@@ -7,11 +7,11 @@ import numpy as np
 from wellhead.core.arrays import Array
 
 _WIDTH = 0.02
-_MOST, _LEAST = float(np.log(200.0)), -20.0
+_MOST, _LEAST = float(np.log(200.0)), -60.0
 
 
 def variance(unique: Array, rows: Array) -> Array:
-    """(u,) of a share of distinct inputs as an estimate of the habit behind it: binomial, and a habit's own wavering."""
+    """(u,) of a share of distinct inputs as an estimate of the habit behind it: binomial, and the habit wavers."""
     kept = (unique * rows + 1.0) / (rows + 2.0)
     return np.asarray(kept * (1.0 - kept) / rows + _WIDTH**2)
 

@@ -1,8 +1,9 @@
-"""How honest principals spread: the model that pairs and groups are judged by, and looks at real ones to check it on."""
+"""How honest principals spread: the model that groups are judged by, and looks at real ones beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -21,8 +22,11 @@ KEPT = 1500
 """Honest looks kept of each band."""
 ENOUGH = 50
 """Looks that a band needs to be compared with."""
+HASHES = 32
+"""Inputs of each principal by which groups are searched for repeats: every input has one hash, whoever asks it."""
 INPUTS = ("features",)
-ANSWERS = ("confidence", "boundary_ratio", "full_confidence_ratio", "label_evenness", "top_share")
+ANSWERS = ("confidence", "boundary_ratio", "full_confidence_ratio")
+"""Means over rows, as Source takes them to be; the evenness of labels is none."""
 
 Segments = Mapping[str, str] | Callable[[str], str]
 
@@ -30,7 +34,8 @@ Segments = Mapping[str, str] | Callable[[str], str]
 class Points(msgspec.Struct, frozen=True):
     """Principals as the linker sees them: (u, K) coordinates of what they ask and (u, k) of what they are answered.
 
-    rows: (u,) distinct inputs, LEAST_ROWS..MOST_ROWS.  band: (u,) 0..BANDS-1.  unique: (u,) distinct inputs / rows.
+    rows: (u,) distinct inputs, 1..MOST_ROWS.  band: (u,) 0..BANDS-1.  unique: (u,) distinct inputs / rows.
+    hashes: (u, HASHES) uint32 the largest of its inputs' hashes, falling, 0 where there are fewer.
     """
 
     inputs: Array
@@ -38,6 +43,7 @@ class Points(msgspec.Struct, frozen=True):
     rows: Array
     band: Array
     unique: Array
+    hashes: Array
 
     def __len__(self) -> int:
         return int(self.rows.size)
@@ -65,11 +71,12 @@ class Population(msgspec.Struct, frozen=True, kw_only=True):
         """These principals' coordinates; those below LEAST_ROWS placed rows must have been left out."""
         rows = np.clip(views.distinct, 1.0, MOST_ROWS)
         return Points(
-            self.inputs.place(_columns(views, INPUTS), rows),
-            self.answers.place(_columns(views, ANSWERS), rows),
+            self.inputs.place(_columns(views, INPUTS)),
+            self.answers.place(_columns(views, ANSWERS)),
             rows,
             bands(views.rows),
             np.asarray(views.unique_ratio, np.float64),
+            np.sort(views.sample, axis=1)[:, : -HASHES - 1 : -1],
         )
 
     def usual(self, points: Points) -> Array:
@@ -129,7 +136,7 @@ def _columns(views: Views, fields: Sequence[str]) -> Array:
 def rows_of(views: Views, which: Array) -> Views:
     """The views of these principals, by index or mask."""
     index = np.arange(len(views))[which]
-    columns = {}
+    columns: dict[str, Any] = {}
     for field in Views.__struct_fields__:
         value = getattr(views, field)
         if isinstance(value, tuple):
@@ -152,10 +159,10 @@ def fit_population(views: Views, segments: Segments, rng: np.random.Generator) -
     """
     views = rows_of(views, visible(views))
     rows = np.clip(views.distinct, 1.0, None)
-    inputs, answers = (fit_source(_columns(views, fields), rows) for fields in (INPUTS, ANSWERS))
-    of = segments if callable(segments) else lambda name: segments.get(name, "")
-    words = [of(name) for name in views.names]
-    known = tuple(sorted(set(words)))
+    numbers = {name: i for i, name in enumerate(dict.fromkeys(views.names))}
+    owner = np.array([numbers[name] for name in views.names], np.int64)
+    inputs, answers = (fit_source(_columns(views, f), rows, owner, views.rows) for f in (INPUTS, ANSWERS))
+    known = tuple(sorted({_word(segments, name) for name in views.names}))
     bare = Population(
         inputs=inputs,
         answers=answers,
@@ -165,14 +172,23 @@ def fit_population(views: Views, segments: Segments, rng: np.random.Generator) -
         segments=known,
     )
     looks = bare.points(views)
-    numbers = {name: i for i, name in enumerate(dict.fromkeys(views.names))}
     kept = _some(looks.band, rng)
     return msgspec.structs.replace(
         bare,
         looks=looks.take(kept),
-        owner=np.array([numbers[name] for name in views.names], np.int64)[kept],
-        segment=np.array([known.index(word) for word in words], np.int64)[kept],
+        owner=owner[kept],
+        segment=named(views.names, segments, known)[kept],
     )
+
+
+def _word(segments: Segments, name: str) -> str:
+    return segments(name) if callable(segments) else segments.get(name, "")
+
+
+def named(names: Sequence[str], segments: Segments | None, known: Sequence[str]) -> Array:
+    """(u,) index of each name's segment among the known ones; -1 where it is none of them or segments is None."""
+    numbers = {word: i for i, word in enumerate(known)}
+    return np.array([-1 if segments is None else numbers.get(_word(segments, n), -1) for n in names], np.int64)
 
 
 def _some(band: Array, rng: np.random.Generator) -> Array:

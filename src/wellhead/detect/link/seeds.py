@@ -6,11 +6,13 @@ import numpy as np
 
 from wellhead.core.arrays import Array
 from wellhead.detect.link import habit
-from wellhead.detect.link.crowd import Crowd
+from wellhead.detect.link.crowd import LEAST_MEMBERS, Crowd
 from wellhead.detect.link.population import BANDS, Points, Population
+from wellhead.detect.link.ties import Ties
 
 BLOCK = 512
 """Principals whose pairs with all others are held at a time: 80 MB at 20,000."""
+BLOCKS = 64
 _HONEST = 600
 _RARE = 1e-3
 
@@ -55,3 +57,16 @@ def honest_cut(crowd: Crowd, a: int, b: int) -> float:
     pair = pair_scores(population, looks.take(one), looks.take(other), crowd.usual_looks[other])
     apart = population.owner[one][:, None] != population.owner[other]
     return float(np.quantile(pair[apart], 1.0 - _RARE)) if apart.any() else np.inf
+
+
+def blocks(ties: Ties) -> list[Array]:
+    """Principals that a rare value ties, LEAST_MEMBERS or more, as indices; at most BLOCKS of them, the largest first.
+
+    A block is judged by itself: the same few close accounts are far less likely among ten than among ten thousand.
+    """
+    held: dict[str, list[int]] = {}
+    for i, kinds in enumerate(ties.values):
+        for value in frozenset().union(*kinds):
+            held.setdefault(value, []).append(i)
+    found = sorted({tuple(v) for v in held.values() if len(v) >= LEAST_MEMBERS}, key=lambda v: (-len(v), v))
+    return [np.array(v) for v in found[:BLOCKS]]

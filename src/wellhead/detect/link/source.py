@@ -12,26 +12,25 @@ from wellhead.core.arrays import Array
 MOST_ROWS = 256
 """Rows beyond these add no precision: whoever asks for weeks drifts."""
 _LEAST_VALUE = 1e-3
+_RIDGE = 0.02
 _LEAST_SPREAD, _MOST_SPREAD = 1e-4, 0.999
 
 
 class Source(msgspec.Struct, frozen=True):
     """Probabilistic linear discriminant analysis (Ioffe 2006; Prince & Elder 2007) with principals as its classes.
 
-    A principal's mean of n queries is mu + slope / n + its own place + noise / n. mean, slope: (F,).
+    A principal's mean of n queries is the mean (F,) of all, its own place, and noise that falls with n.
     basis: (F, K) turns it into coordinates in which one query of the population has variance 1 in each.
     spread: (K,) share of that variance which lies between honest principals, 0..1.
     """
 
     mean: Array
-    slope: Array
     basis: Array
     spread: Array
 
-    def place(self, values: Array, rows: Array) -> Array:
-        """(u, K) coordinates of (u, F) means over (u,) rows; what is not known lies at the mean."""
-        centred = values - self.mean - self.slope / rows[:, None]
-        return np.asarray(np.nan_to_num(centred, nan=0.0) @ self.basis)
+    def place(self, values: Array) -> Array:
+        """(u, K) coordinates of (u, F) means; what is not known lies at the mean."""
+        return np.asarray(np.nan_to_num(values - self.mean, nan=0.0) @ self.basis)
 
     def alone(self, points: Array, rows: Array) -> Array:
         """(u,) log-density of these points among honest principals, without the constant."""
@@ -64,25 +63,50 @@ def _gauss(x: Array, variance: Array) -> Array:
     return np.asarray(-0.5 * (x**2 / variance + np.log(variance)).sum(axis=-1))
 
 
-def fit_source(values: Array, rows: Array) -> Source:
-    """The Source of honest principals from (m, F) means over (m,) rows, of many sizes.
+def fit_source(values: Array, rows: Array, owner: Array | None = None, asked: Array | None = None) -> Source:
+    """The Source of honest principals from (m, F) means over (m,) rows, of many sizes; NaN lies at the column's mean.
 
-    The covariance of such a mean is between + within / n: both by least squares over the outer products. Needs looks
-    at few and at many rows; without, all is taken for noise or all for identity. NaN lies at the column's mean.
+    owner: (m,) whose mean each is; asked: (m,) queries in it, of which `rows` were different. From two looks at one
+    principal follows what chance does to it, at best; without such the covariance, between + within / n, is parted by
+    least squares over the outer products.
     """
     known = np.where(np.isfinite(values), values, np.nanmean(np.where(np.isfinite(values), values, np.nan), axis=0))
     weight = 1.0 / (0.05 + 1.0 / rows) ** 2
+    mean = np.average(known, axis=0, weights=weight)
+    x = known - mean
+    total, at = np.cov(x.T, aweights=weight, ddof=0).reshape(x.shape[1], -1), np.average(1.0 / rows, weights=weight)
+    within = None if owner is None or asked is None else _halves(x, rows, owner, asked)
+    if within is None:
+        within = _regressed(x, rows, weight)
+    within = within + np.eye(len(within)) * np.trace(within) * _RIDGE / len(within)
+    between = _positive(total - at * within)
+    size, vectors = np.linalg.eigh(between + within)
+    kept = size > max(size[-1], 1e-12) * _LEAST_VALUE
+    white = vectors[:, kept] / np.sqrt(size[kept])
+    spread, turn = np.linalg.eigh(white.T @ between @ white)
+    return Source(mean, white @ turn, np.clip(spread, _LEAST_SPREAD, _MOST_SPREAD))
+
+
+def _halves(x: Array, rows: Array, owner: Array, asked: Array) -> Array | None:
+    """(F, F) covariance of one query within a principal, by what it asked before a look and after; None of few."""
+    order = np.lexsort((asked, owner))
+    early, late = order[:-1], order[1:]
+    whole = (owner[early] == owner[late]) & (asked[late] >= 1.5 * asked[early]) & (rows[late] >= rows[early] + 1.0)
+    early, late = early[whole], late[whole]
+    if early.size < 2 * x.shape[1]:
+        return None
+    more = (asked[late] - asked[early])[:, None]
+    after = (x[late] * asked[late][:, None] - x[early] * asked[early][:, None]) / more
+    noise = 1.0 / rows[early] + 1.0 / (rows[late] - rows[early])
+    apart = (after - x[early]) / np.sqrt(noise)[:, None]
+    return np.asarray(apart.T @ apart / early.size)
+
+
+def _regressed(x: Array, rows: Array, weight: Array) -> Array:
     design = np.stack((np.ones(rows.size), 1.0 / rows), axis=1)
     inverse = np.linalg.pinv((design * weight[:, None]).T @ design)
-    mean, slope = inverse @ (design * weight[:, None]).T @ known
-    x = known - mean - slope / rows[:, None]
     parts = [(x * (weight * column)[:, None]).T @ x for column in design.T]
-    between, within = (_positive(inverse[i, 0] * parts[0] + inverse[i, 1] * parts[1]) for i in (0, 1))
-    values_, vectors = np.linalg.eigh(between + within)
-    kept = values_ > max(values_[-1], 1e-12) * _LEAST_VALUE
-    white = vectors[:, kept] / np.sqrt(values_[kept])
-    spread, turn = np.linalg.eigh(white.T @ between @ white)
-    return Source(mean, slope, white @ turn, np.clip(spread, _LEAST_SPREAD, _MOST_SPREAD))
+    return _positive(inverse[1, 0] * parts[0] + inverse[1, 1] * parts[1])
 
 
 def _positive(matrix: Array) -> Array:

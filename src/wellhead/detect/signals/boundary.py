@@ -18,9 +18,9 @@ class Boundary(msgspec.Struct, frozen=True):
     name: ClassVar[str] = "boundary"
     kind: ClassVar[str] = "answers"
     unit: ClassVar[str] = SHARE
-    sides: ClassVar[tuple[int, ...]] = (1, -1)
+    sides: ClassVar[tuple[int, ...]] = (1,)
     high: ClassVar[str] = "{value} of its answers were nearly tied between two classes"
-    low: ClassVar[str] = "only {value} of its answers were nearly tied between two classes"
+    low: ClassVar[str] = ""
     honest: ClassVar[str] = (
         "An internal labelling loop, which asks what the model is unsure of; hard cases that people route to it."
     )

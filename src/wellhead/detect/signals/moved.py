@@ -16,7 +16,7 @@ class Moved(msgspec.Struct, frozen=True):
     """How far its later inputs lie from its earlier ones: a stolen key changes hands, and with it what is asked."""
 
     name: ClassVar[str] = "moved"
-    kind: ClassVar[str] = "inputs"
+    kind: ClassVar[str] = "ground"
     unit: ClassVar[str] = PLAIN
     sides: ClassVar[tuple[int, ...]] = (1,)
     high: ClassVar[str] = "its later inputs are unlike its earlier ones ({value}): another job, or other hands"

@@ -14,16 +14,13 @@ from wellhead.meter.view import Views
 
 
 class NearCopies(msgspec.Struct, frozen=True):
-    """Distinct neighbourhoods over distinct inputs.
-
-    Searches walk in small steps, while lists chosen to be spread out never come close.
-    """
+    """Distinct neighbourhoods over distinct inputs: searches walk in small steps."""
 
     name: ClassVar[str] = "near_copies"
     kind: ClassVar[str] = "novelty"
     unit: ClassVar[str] = SHARE
-    sides: ClassVar[tuple[int, ...]] = (1, -1)
-    high: ClassVar[str] = "{value} of its inputs lie in a neighbourhood of their own"
+    sides: ClassVar[tuple[int, ...]] = (-1,)
+    high: ClassVar[str] = ""
     low: ClassVar[str] = "only {value} of its inputs lie in a neighbourhood of their own: the others are near-copies"
     honest: ClassVar[str] = "A sensitivity study, a test suite with edge cases, a camera that looks at one scene."
     needs: ClassVar[tuple[str, ...]] = ("inputs", "profile")

@@ -18,8 +18,8 @@ class Regular(msgspec.Struct, frozen=True):
     name: ClassVar[str] = "regular"
     kind: ClassVar[str] = "timing"
     unit: ClassVar[str] = TIMES
-    sides: ClassVar[tuple[int, ...]] = (1, -1)
-    high: ClassVar[str] = "its requests come in gusts (gaps vary by {value} times their mean)"
+    sides: ClassVar[tuple[int, ...]] = (-1,)
+    high: ClassVar[str] = ""
     low: ClassVar[str] = "its requests tick like a clock (gaps vary by {value} times their mean)"
     honest: ClassVar[str] = "Every scheduled job; queues that are emptied at a steady rate."
     needs: ClassVar[tuple[str, ...]] = ()
@@ -27,4 +27,4 @@ class Regular(msgspec.Struct, frozen=True):
 
     def read(self, views: Views) -> Array:
         """(u,) ln of the coefficient of variation."""
-        return np.asarray(np.log(views.timing_cv + 0.01))
+        return np.asarray(np.log(np.maximum(views.timing_cv, 0.0) + 0.01))

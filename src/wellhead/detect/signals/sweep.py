@@ -20,7 +20,7 @@ class Sweep(msgspec.Struct, frozen=True):
     """
 
     name: ClassVar[str] = "sweep"
-    kind: ClassVar[str] = "answers"
+    kind: ClassVar[str] = "novelty"
     unit: ClassVar[str] = SHARE
     sides: ClassVar[tuple[int, ...]] = (1,)
     high: ClassVar[str] = "{value} of its inputs are near-copies of which the model is certain: a membership sweep"

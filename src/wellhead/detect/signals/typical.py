@@ -21,7 +21,7 @@ class Typical(msgspec.Struct, frozen=True):
     """
 
     name: ClassVar[str] = "typical"
-    kind: ClassVar[str] = "inputs"
+    kind: ClassVar[str] = "ground"
     unit: ClassVar[str] = TIMES
     sides: ClassVar[tuple[int, ...]] = (1, -1)
     high: ClassVar[str] = "its inputs are unlike the population's: {value} times the distance of a random draw"

@@ -1,0 +1,333 @@
+"""One victim with one seed: everybody is played, the promise is made, and then the test is looked at."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from benchmarks.detect_attackers import REQUIRED, attackers
+from benchmarks.detect_compare import Compared, along, compare, ours
+from benchmarks.detect_harness import Alarm, Clones, World, alarms, promised, world
+from benchmarks.detect_lookalikes import declared, lookalikes
+from benchmarks.detect_metrics import NEVER, SegmentRow
+from benchmarks.detect_peers import Honest, judge
+from benchmarks.detect_recorded import ATTACKS, Recorded, recorded
+from benchmarks.detect_tenants import tenants
+from benchmarks.detect_world import BUDGET, Stream, Victim, total_rows
+from wellhead.detect.looks import Looks, joined
+from wellhead.detect.promise import Promise
+
+STRICT, COARSE = 0.001, 0.01
+BUDGETS = {STRICT: "1 per 1000 principals per 30 days", COARSE: "1 per 100 principals per 30 days"}
+GRID = (32, 128, 512, BUDGET)
+_PEERS = (200, 500, 1000)
+
+
+class Size(NamedTuple):
+    """Principals: undeclared for calibration (the yardstick's included) and test, declared of each use for both."""
+
+    calibration: int
+    test: int
+    declared_calibration: int
+    declared_test: int
+    peers: tuple[int, int, int] = _PEERS
+    attacks: tuple[str, ...] = tuple(ATTACKS)
+
+
+FULL = Size(3900, 3400, 900, 350)
+QUICK = Size(1100, 600, 0, 0, (60, 300, 300), ("A1 uniform", "A3 jacobian", "A6 margin", "A7 data-free"))
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One thief with one account. rows, fidelity: at the alarm of the promise of 1 in 1,000; coarse: of 1 in 100."""
+
+    scenario: str
+    title: str
+    budget: int
+    rows: int
+    coarse: int
+    score: float
+    threshold: float
+    fidelity: float
+    fidelity_coarse: float
+    full: float
+    curve: tuple[tuple[float, float], ...]
+    note: str = ""
+
+
+class Alike(msgspec.Struct, frozen=True, kw_only=True):
+    """Honest look-alikes of one kind, and how many alarmed under the promises of 1 in 1,000 and of 1 in 100."""
+
+    scenario: str
+    title: str
+    n: int
+    strict: int
+    coarse: int
+
+
+class Poisoned(msgspec.Struct, frozen=True, kw_only=True):
+    """Thieves among the calibration principals: what is still found of A1 to A8, and realised false alarms."""
+
+    share: float
+    found_strict: float
+    found_coarse: float
+    realised_strict: float
+    realised_coarse: float
+
+
+class Cell(msgspec.Struct, frozen=True, kw_only=True):
+    """All that one victim and seed gave; see `detect_rows` for what becomes of it."""
+
+    victim: str
+    seed: int
+    attainable: float
+    segments: tuple[SegmentRow, ...]
+    runs: tuple[Run, ...]
+    alikes: tuple[Alike, ...]
+    poisoned: tuple[Poisoned, ...]
+    compared: tuple[Compared, ...]
+    us_per_event: float
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+
+class Stage(NamedTuple):
+    """Everybody's streams and looks, and the two promises."""
+
+    victim: Victim
+    world: World
+    recorded: Recorded
+    calibration: list[Stream]
+    test: list[Stream]
+    attacks: list[Stream]
+    alikes: list[Stream]
+    looks: dict[str, Looks]
+    segments: dict[str, str]
+    promises: dict[float, Promise]
+    clones: Clones
+    us_per_event: float
+
+
+def split(name: str) -> tuple[str, str]:
+    """Number and words of a scenario's name."""
+    number, _, words = name.partition(" ")
+    return number, words
+
+
+def said(what: str, since: float) -> None:
+    """One line of progress."""
+    print(f"    {what}: {time.perf_counter() - since:.1f} s", file=sys.stderr, flush=True)
+
+
+def stage(victim: Victim, seed: int, size: Size) -> Stage:
+    """Play everybody and make the promises; nothing of the test has been looked at until then."""
+    start = time.perf_counter()
+    told = recorded(victim, seed, size.attacks)
+    said("attacks run", start)
+    start = time.perf_counter()
+    people = {
+        "calibration": tenants(victim, size.calibration, 10 * seed + 1, "c"),
+        "declared calibration": declared(victim, size.declared_calibration, 10 * seed + 1, "dc"),
+        "test": tenants(victim, size.test, 10 * seed + 2, "t"),
+        "declared test": declared(victim, size.declared_test, 10 * seed + 2, "dt"),
+        "attacks": attackers(victim, told, seed),
+        "alikes": lookalikes(victim, told, seed),
+    }
+    everybody = [s for streams in people.values() for s in streams]
+    played = world(victim, told.table, everybody)
+    said(f"{len(everybody)} principals, {total_rows(everybody)} rows", start)
+    start, cpu = time.perf_counter(), time.process_time()
+    looks = {name: played.looks(streams) for name, streams in people.items() if streams}
+    cost = (time.process_time() - cpu) / total_rows(everybody) * 1e6
+    said("looks", start)
+    segments = {s.name: s.segment or "undeclared" for s in everybody}
+    promises = {
+        STRICT: promised(looks["calibration"], segments, BUDGETS[STRICT], played.detectors, seed),
+        COARSE: promised(
+            joined(looks[k] for k in ("calibration", "declared calibration") if k in looks),
+            segments,
+            BUDGETS[COARSE],
+            played.detectors,
+            seed,
+        ),
+    }
+    return Stage(
+        victim,
+        played,
+        told,
+        people["calibration"],
+        [*people["test"], *people["declared test"]],
+        people["attacks"],
+        people["alikes"],
+        looks,
+        segments,
+        promises,
+        Clones(victim, told.table, seed),
+        cost,
+    )
+
+
+def cell(victim: Victim, seed: int, size: Size = FULL) -> Cell:
+    """All single-account figures of one victim and seed."""
+    began = time.perf_counter()
+    s = stage(victim, seed, size)
+    runs = singles(s)
+    start = time.perf_counter()
+    compared = beside(s, runs, size)
+    said("peers", start)
+    attainable = s.clones.fidelity(victim.thief)
+    return Cell(
+        victim=victim.name,
+        seed=seed,
+        attainable=attainable,
+        segments=kept(s),
+        runs=tuple(runs),
+        alikes=alike(s),
+        poisoned=tuple(poisoned(s, share, seed) for share in (0.0, 0.005, 0.02)),
+        compared=tuple(compared),
+        us_per_event=s.us_per_event,
+        seconds=time.perf_counter() - began,
+        notes=tuple(f"{victim.name}: {name} left out: {why}" for name, why in s.recorded.notes.items()),
+    )
+
+
+def judged(s: Stage, looks: Looks, alpha: float, segments: dict[str, str] | None = None) -> dict[str, Alarm]:
+    """Alarms of these looks under the promise of alpha; whoever is not declared is undeclared."""
+    return alarms(s.promises[alpha], looks, segments or s.segments, alpha)
+
+
+def kept(s: Stage) -> tuple[SegmentRow, ...]:
+    """Promised and realised, by segment and, for 1 in 100, also by age of the account."""
+    tests = joined(s.looks[k] for k in ("test", "declared test") if k in s.looks)
+    rows = []
+    for alpha, promise in s.promises.items():
+        found = judged(s, tests, alpha)
+        for segment, scores in promise.scores.items():
+            mine = [p.name for p in s.test if s.segments[p.name] == segment]
+            if promise.threshold(segment, alpha) < np.inf and mine:
+                rows.append(_row(s, segment, alpha, scores.size, [found[n].rows for n in mine], promise.word(segment)))
+    return tuple(rows)
+
+
+def _row(s: Stage, segment: str, alpha: float, size: int, at: Sequence[int], word: str) -> SegmentRow:
+    hit = sum(r != NEVER for r in at)
+    return SegmentRow(
+        segment=segment, victim=s.victim.name, alpha=alpha, calibration=size, test=len(at), alarms=hit, word=word
+    )
+
+
+def singles(s: Stage) -> list[Run]:
+    """Every thief with one account: when it was found, and what it held by then."""
+    start = time.perf_counter()
+    strict, coarse = (judged(s, s.looks["attacks"], a) for a in (STRICT, COARSE))
+    runs = [_single(s, stream, strict[stream.name], coarse[stream.name]) for stream in s.attacks]
+    said(f"{len(runs)} thieves' clones", start)
+    return runs
+
+
+def _single(s: Stage, stream: Stream, strict: Alarm, coarse: Alarm) -> Run:
+    number, words = split(stream.scenario)
+    full = len(stream)
+
+    def held(rows: int) -> float:
+        return s.clones.fidelity(stream.rows[: full if rows == NEVER else rows])
+
+    grid = sorted({*(n for n in GRID if n < full), full}) if number in REQUIRED else [full]
+    return Run(
+        scenario=number,
+        title=words,
+        budget=full,
+        rows=strict.rows,
+        coarse=coarse.rows,
+        score=strict.score,
+        threshold=strict.threshold,
+        fidelity=held(strict.rows),
+        fidelity_coarse=held(coarse.rows),
+        full=held(full),
+        curve=tuple((float(n), held(n)) for n in grid),
+    )
+
+
+def alike(s: Stage) -> tuple[Alike, ...]:
+    """Honest look-alikes who declared nothing."""
+    strict, coarse = (
+        judged(s, s.looks["alikes"], a, {n: "undeclared" for n in s.looks["alikes"].names}) for a in (STRICT, COARSE)
+    )
+    found = []
+    for scenario in dict.fromkeys(p.scenario for p in s.alikes):
+        names = [p.name for p in s.alikes if p.scenario == scenario]
+        hits = [sum(at[n].rows != NEVER for n in names) for at in (strict, coarse)]
+        number, words = split(scenario)
+        found.append(Alike(scenario=number, title=words, n=len(names), strict=hits[0], coarse=hits[1]))
+    return tuple(found)
+
+
+def poisoned(s: Stage, share: float, seed: int) -> Poisoned:
+    """Thieves of A4 to A6 in the calibration set, as new names: what is found then."""
+    looks = s.looks["calibration"]
+    thieves = [p.name for p in s.attacks if p.scenario[:2] in ("A4", "A5", "A6")]
+    count = round(share * len(looks.names))
+    rng = np.random.default_rng([seed, 15])
+    parts, segments = [looks], dict(s.segments)
+    for i in range(count):
+        one = _renamed(s.looks["attacks"], thieves[int(rng.integers(len(thieves)))], f"poison {i}")
+        parts.append(one)
+        segments[f"poison {i}"] = "undeclared"
+    names = {p.name: p.scenario[:2] for p in s.attacks}
+    found = {}
+    for alpha in (STRICT, COARSE):
+        promise = promised(joined(parts), segments, BUDGETS[alpha], s.world.detectors, seed)
+        hit = alarms(promise, s.looks["attacks"], segments, alpha)
+        honest = alarms(promise, s.looks["test"], segments, alpha)
+        found[alpha] = (
+            float(np.mean([a.rows != NEVER for n, a in hit.items() if names[n] in REQUIRED])),
+            float(np.mean([a.rows != NEVER for a in honest.values()])),
+        )
+    return Poisoned(
+        share=share,
+        found_strict=found[STRICT][0],
+        realised_strict=found[STRICT][1],
+        found_coarse=found[COARSE][0],
+        realised_coarse=found[COARSE][1],
+    )
+
+
+def _renamed(looks: Looks, name: str, to: str) -> Looks:
+    at = np.flatnonzero(looks.principal == looks.names.index(name))
+    columns: dict[str, Any] = {f: getattr(looks, f)[at] for f in ("rows", "period", "values", "time_s")}
+    segments = tuple(looks.segments[i] for i in at)
+    return Looks(names=(to,), principal=np.zeros(at.size, np.int64), segments=segments, **columns)
+
+
+def beside(s: Stage, runs: Sequence[Run], size: Size) -> list[Compared]:
+    """Wellhead and its peers on the same streams, at the rate of false alarms that Wellhead realised at 1 in 100."""
+    development, calibration, test = size.peers
+    honest = Honest(
+        s.calibration[:development],
+        s.calibration[development : development + calibration],
+        [p for p in s.test if not p.segment][:test],
+        lambda _: "undeclared",
+    )
+    some = {p.name: p.scenario for p in s.attacks if p.scenario[:2] in REQUIRED}
+    curves = {p.name: along(*zip(*r.curve, strict=True)) for p, r in zip(s.attacks, runs, strict=True)}
+
+    def fidelity(name: str, rows: int) -> float:
+        return curves[name](rows)
+
+    promise = s.promises[COARSE]
+    looks = joined([s.looks["attacks"], s.looks["test"]])
+    margin = promise.score(looks.values, looks.rows) - promise.threshold("undeclared", COARSE)
+    names = [p.name for p in honest.test]
+    own = ours(tuple(some), looks, margin, s.segments, names)
+    share = own.realised(0.0)
+    rng = np.random.default_rng([s.victim.name.encode()[0], 3])
+    rulings = judge(s.recorded.table, honest, [p for p in s.attacks if p.name in some], rng)
+    scenarios = {n: split(v)[0] for n, v in some.items()}
+    return [compare(ruling, scenarios, share, fidelity) for ruling in (own, *rulings)]
+
+

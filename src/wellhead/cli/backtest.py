@@ -1,0 +1,210 @@
+"""`wellhead backtest RULE`: what a rule, an expression or the promise would have done on history."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from wellhead.cli.ask import add_config, share
+from wellhead.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from wellhead.config import Config
+    from wellhead.core.batch import Batch
+    from wellhead.detect.backtest import Backtest, Reader, Test
+    from wellhead.detect.looks import Looking, Looks
+    from wellhead.meter.profile import Profile
+
+_BARS = " ▁▂▃▄▅▆▇█"
+_WIDEST = 60
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    p = commands.add_parser("backtest", help="what a rule or threshold would have done on history")
+    p.add_argument("rule", metavar="RULE", help="rule file or name, `unique>=0.9 and rows>=100`, or `promise`")
+    add_config(p)
+    p.add_argument("--logs", nargs="+", default=[], metavar="LOG", help="instead of the config's own log")
+    p.add_argument("--top", type=int, default=20, metavar="N", help="principals shown (default: %(default)s)")
+    p.add_argument("--json", action="store_true", help="all of it as JSON")
+    p.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Look at the past as the gate would have, and say who would have been hit; always 0."""
+    found = backtested(_config(arguments), arguments.rule, arguments.logs)
+    if arguments.json:
+        print(msgspec.json.encode(found).decode())
+    else:
+        show(found, arguments.top)
+    return 0
+
+
+def _config(arguments: argparse.Namespace) -> Config:
+    """The config; the defaults where logs are named and there is none."""
+    from wellhead.config import Config, load
+
+    if arguments.logs and not Path(arguments.config).exists():
+        return Config()
+    return load(arguments.config)
+
+
+def backtested(config: Config, rule: str, logs: list[str]) -> Backtest:
+    """What the test called `rule` would have done on the config's log, or on these.
+
+    Raises ConfigError where there is no such rule or no history.
+    """
+    from wellhead.cli.past import folded, survey_of
+    from wellhead.detect.backtest import Reader, Tally
+    from wellhead.serve import profiles, promises
+
+    folder, profile = Path(config.audit.directory), profiles.load(config)
+    reader = Reader(promises.detectors_of(config, profile))
+    tally = Tally(test_of(rule, config, reader))
+    survey = None if logs else survey_of(folder)
+    looking = promises.looking_of(config, profile, 0.0 if survey is None else survey.first_s)
+    looking.detectors = reader
+    parts = _imported(logs, looking, profile) if survey is None else folded(folder, looking, profile, survey)
+    for looks in parts:
+        tally.fold(looks)
+    reviews = reviewed(folder) if (folder / "entries").is_dir() else {}
+    return tally.done(promises.budget_of(config).period_days, reviews)
+
+
+def test_of(rule: str, config: Config, reader: Reader) -> Test:
+    """What is to be tried: the promise, an expression, a rule file, or a rule in force by its name."""
+    from wellhead.cli.rules import read_file
+    from wellhead.detect import backtest
+    from wellhead.detect.rules import Rules, parse
+    from wellhead.serve import promises
+
+    if rule == "promise":
+        promise = promises.load(config)
+        if promise is None:
+            raise ConfigError("expected a promise, got none", "make one with `wellhead calibrate`")
+        return backtest.Promised(promise, reader)
+    if rule.endswith(".toml"):
+        return backtest.of_rule(parse(read_file(rule), rule), reader)
+    known = {r.name: r for r in Rules({name: read_file(name) for name in config.rules.files}).rules}
+    if rule in known:
+        return backtest.of_rule(known[rule], reader)
+    if not set(rule) & set("<>"):
+        raise ConfigError(
+            f"expected a rule, an expression or `promise`, got `{rule}`", f"known rules: {', '.join(known)}"
+        )
+    return backtest.of_expression(rule, reader)
+
+
+def reviewed(folder: Path) -> dict[str, str]:
+    """Of each principal in a finding that people reviewed, the last verdict."""
+    from wellhead.audit.entries import records
+    from wellhead.core.finding import Finding, Review
+
+    members, verdicts = dict[str, tuple[str, ...]](), dict[str, str]()
+    for _, record in records(folder):
+        if isinstance(record, Finding):
+            members[record.uid] = record.members
+        elif isinstance(record, Review):
+            verdicts.update(dict.fromkeys(members.get(record.finding, ()), record.verdict))
+    return verdicts
+
+
+def _imported(logs: list[str], looking: Looking, profile: Profile | None) -> Iterator[Looks]:
+    """The looks of logs in any known format."""
+    import time
+
+    from wellhead.capture.importers.registry import Setting, importer
+    from wellhead.serve.scan import sources
+    from wellhead.serve.scan_words import Question
+
+    for mapping, files in sources(Question(logs=tuple(logs), profile=profile)):
+        reader = importer(mapping, Setting(profile=profile, now_s=time.time(), files=files))
+        for path in files:
+            for block in reader.read(path):
+                visits: Any = block.visits
+                for batch in _few(block.batch):
+                    yield looking.fold(batch, visits)
+                    visits = None
+
+
+def _few(batch: Batch) -> Iterator[Batch]:
+    """The rows some at a time, as the gate has them, so that looks come at nearly the same rows; at least one batch."""
+    import numpy as np
+
+    from wellhead.cli.past import AT_ONCE
+
+    for start in range(0, max(len(batch), 1), AT_ONCE):
+        part = batch.take(np.arange(start, min(start + AT_ONCE, len(batch))))
+        present, principal = np.unique(part.principal, return_inverse=True)
+        yield msgspec.structs.replace(
+            part,
+            names=tuple(batch.names[i] for i in present),
+            attributes=tuple(batch.attributes[i] for i in present),
+            principal=principal.astype(np.int32),
+        )
+
+
+def show(found: Backtest, top: int) -> None:
+    """The sums, hits by day, and the first principals as a table."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    for line in words(found):
+        console.print(line, markup=False, soft_wrap=True)
+    if found.hits:
+        console.print(_table(found, top))
+        if len(found.hits) > top:
+            console.print(f"and {len(found.hits) - top} more; --top or --json shows them", markup=False)
+
+
+def words(found: Backtest) -> Iterator[str]:
+    """What the test would have done, in a few lines."""
+    yield (
+        f"{found.test}: {_day(found.first_s)} to {_day(found.last_s)}, {found.principals:,} principals, "
+        f"{found.judged:,} with enough rows to be judged"
+    )
+    yield (
+        f"Would have hit {len(found.hits):,} principals, {share(found.share)} of all; "
+        f"{1000 * found.rate:.1f} of 1,000 principals in a period of {found.period_days:g} days"
+    )
+    if found.last_s - found.first_s < found.period_days * 86_400:
+        yield "This is less than one whole period: more would be hit in one."
+    for word, (hit, of) in (("theft", found.theft), ("honest", found.honest)):
+        if of:
+            yield f"Reviewed as {word}: {hit} of {of} hit"
+    if found.hits:
+        yield f"First hits by day: {sparkline(found.days)}  (at most {max(found.days)})"
+    if found.test.startswith("promise"):
+        yield "Where the promise was made from this history, its rate here is no test of it."
+
+
+def sparkline(counts: tuple[int, ...]) -> str:
+    """One bar a day, or for several days together where there are more than fit; a day without any is blank."""
+    together = -(-len(counts) // _WIDEST)
+    sums = [sum(counts[i : i + together]) for i in range(0, len(counts), together)]
+    most = max(*sums, 1)
+    return "".join(_BARS[-(-count * (len(_BARS) - 1) // most)] for count in sums)
+
+
+def _day(time_s: float) -> str:
+    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def _table(found: Backtest, top: int) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = Table("principal", "first hit (UTC)", box=None, header_style="bold")
+    rows.add_column("at rows", justify="right")
+    rows.add_column("periods", justify="right")
+    for head in ("review", "why"):
+        rows.add_column(head)
+    for hit in found.hits[:top]:
+        cells = (hit.principal, _day(hit.time_s), f"{hit.rows:,}", str(hit.periods), hit.review or "-", hit.said)
+        rows.add_row(*map(Text, cells))
+    return rows

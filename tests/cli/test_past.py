@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+from bygone import BEGAN, DAY, event, traffic, write_log
+
+from wellhead.cli.past import folded, survey_of
+from wellhead.core.codec import pack
+from wellhead.core.errors import ConfigError
+from wellhead.core.event import Coded
+from wellhead.core.finding import Finding, Review
+from wellhead.detect.looks import Looking, joined
+from wellhead.meter.sketch import Sketches
+
+
+class Reads:
+    """One plain number, and what was folded."""
+
+    names = ("rows",)
+
+    def read(self, seen):
+        return np.asarray(seen.rows, np.float64)[:, None]
+
+
+def found(uid, member, signal="guilt"):
+    return Finding(
+        uid=uid, time_us=0, title="t", signal=signal, members=(member,), rows=1, replication_ppm=-1, attainable_ppm=-1,
+        bits_milli=-1, detail="d",
+    )  # fmt: skip
+
+
+def test_a_log_is_surveyed(tmp_path):
+    records = [
+        *traffic(5, 2.0),
+        event(900, "drill", BEGAN + DAY, drill="d1"),
+        found("F-1", "p1"), found("F-2", "p2"), found("F-3", "p3"), found("F-4", "p4", "drift"),
+        Review(finding="F-1", time_us=0, verdict="theft"), Review(finding="F-2", time_us=0, verdict="honest"),
+        Coded(request="r000000", part=0, profile="f", codes=""),
+    ]  # fmt: skip
+    write_log(tmp_path, records, 2.0)
+    survey = survey_of(tmp_path / "log")
+    assert (survey.first_s, survey.last_s, survey.principals) == (BEGAN, BEGAN + 2 * DAY, 5)
+    assert (survey.thieves, survey.accused, survey.drills) == ({"p1"}, {"p3"}, {"drill"})
+    assert list(survey.coded) == [("r000000", 0)]
+
+
+def test_a_log_without_events_is_no_past(tmp_path):
+    write_log(tmp_path, [], 2.0)
+    with pytest.raises(ConfigError, match="expected events in the log"):
+        survey_of(tmp_path / "log")
+
+
+def looked(tmp_path, records, days, period_days=1.0, profile=None):
+    write_log(tmp_path, records, days)
+    survey = survey_of(tmp_path / "log")
+    looking = Looking(Reads(), Sketches(), period_days, origin_s=survey.first_s)
+    return joined(folded(tmp_path / "log", looking, profile, survey)), looking
+
+
+def test_folds_period_by_period_and_leaves_drills_and_refusals_out(tmp_path):
+    refused = event(800, "refused", BEGAN + DAY / 2, status=429, given=0)
+    drill = event(801, "drill", BEGAN + DAY / 2, drill="d1")
+    records = sorted([*traffic(40, 2.0, requests=20), refused, drill], key=lambda e: e.time_us)
+    seen, looking = looked(tmp_path, records, 2.0)
+    assert set(seen.names) == {f"p{i}" for i in range(40)}
+    assert set(seen.period.tolist()) == {0, 1}
+    assert looking.before is not None
+    assert sum(looking.before.values()) + sum(looking.rows.values()) == 40 * 20 * 16
+    assert looking.segment_of[seen.names[-1]] == "use=none band=<1k"
+
+
+class Profile:
+    """As far as folding needs one."""
+
+    id = "now"
+
+
+def test_codes_of_another_profile_are_left_out_and_late_ones_joined(tmp_path):
+    codes = pack(np.ones((16, 4), np.int8))
+    records = [
+        event(0, "a", BEGAN + 1, codes=pack(np.ones((16, 9), np.int8)), profile="old"),
+        event(1, "a", BEGAN + 2, codes=codes, profile="now"),
+        event(2, "a", BEGAN + 3),
+        Coded(request="r000002", part=0, profile="now", codes=codes),
+    ]
+    seen, _ = looked(tmp_path, records, 1.0, profile=Profile())
+    assert seen.rows.tolist()[-1] == 48

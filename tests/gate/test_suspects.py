@@ -1,0 +1,190 @@
+import msgspec
+import numpy as np
+import pytest
+from promising import HONEST, exchange_of, narrow, profile, promise
+from serving import NOW, WIDTH
+
+from wellhead.config import parse
+from wellhead.core.errors import ConfigError
+from wellhead.core.finding import Alert, Decide, Review
+from wellhead.core.verdict import Stance
+from wellhead.detect.detectors import Detectors
+from wellhead.detect.looks import Looking
+from wellhead.detect.promise import Promise
+from wellhead.detect.replication import Replication
+from wellhead.detect.rules import Rules
+from wellhead.detect.signal import Context
+from wellhead.gate.observe import Observer
+from wellhead.gate.policy import compile_policy
+from wellhead.gate.record import Recorder
+from wellhead.gate.suspects import cold, sure
+from wellhead.meter.sketch import Sketches
+
+SEGMENT = "use=none band=first"
+NEVER = "[valve]\nmax_drawn = 1.0\nmax_drawn_group = 1.0\n"
+
+
+class World:
+    """An observer whose valve never closes, and nobody's history."""
+
+    def __init__(self, toml="", promised=True):
+        held = profile()
+        looking = Looking(Detectors(context=Context.of(held.space)), Sketches(held.space), 30)
+        policy = compile_policy(parse(f'mode = "enforce"\n{NEVER}{toml}'))
+        self.recorder = Recorder("m", b"k" * 32, lambda _field, value: value)
+        self.observer = Observer(policy, looking, Rules(), Replication(1.1, 1.1), self.recall)
+        self.batches = []
+        self.observer.fitted(held, NOW)
+        if promised:
+            self.observer.suspects.take_up(promise(), NOW)
+
+    def recall(self, names, since_s, profile):
+        return self.batches[-1].take(np.isin(np.array(self.batches[-1].names)[self.batches[-1].principal], names))
+
+    def ask(self, name, inputs, now_s=NOW, **caller):
+        (batch,) = self.recorder.record(
+            [exchange_of(name, np.asarray(inputs, np.float32), now_s, **caller)], profile()
+        ).batches
+        self.batches.append(batch)
+        return self.observer.observe(batch, now_s)
+
+    def steal(self, name="thief", now_s=NOW):
+        """Uniform noise over everything, never twice the same, quick as a machine."""
+        rng = np.random.default_rng(3)
+        actions = []
+        for step in range(4):
+            actions += self.ask(name, rng.uniform(-3, 3, size=(16, WIDTH)), now_s + 0.5 * step)
+        return actions
+
+
+def test_a_thief_is_unlike_honest_principals_and_the_finding_says_why_and_how_sure():
+    alert, decide = World().steal()
+    assert isinstance(alert, Alert) and isinstance(decide, Decide)
+    finding = alert.finding
+    assert (finding.signal, finding.members, finding.segment) == ("guilt", ("thief",), SEGMENT)
+    assert len(finding.evidence) == 5
+    assert all(e.said and e.value for e in finding.evidence)
+    assert sum(bool(e.low and e.high) for e in finding.evidence) >= 4
+    calibrated = len(promise().scores[SEGMENT])
+    assert finding.sure == (
+        f"p = 1/{calibrated + 1} among honest principals like it (segment {SEGMENT}); promised: at most 1 of 100 "
+        "honest principals in 30 days; 95 % sure"
+    )
+    assert finding.p_ppm == round(1e6 / (calibrated + 1))
+    assert finding.replication_ppm > 0 and finding.bits_milli > 0
+    assert decide.decision.stance == Stance.THROTTLE
+
+
+@pytest.mark.parametrize(
+    ("word", "stances"), [("alert", []), ("reduce", [Stance.REDUCE]), ("throttle", [Stance.THROTTLE])]
+)
+def test_the_response_is_what_the_config_says(word, stances):
+    actions = World(f'[detect]\nresponse = "{word}"').steal()
+    assert [a.decision.stance for a in actions if isinstance(a, Decide)] == stances
+    assert isinstance(actions[0], Alert)
+
+
+def test_an_allowed_principal_is_found_and_nothing_is_decided():
+    world = World()
+    world.observer.policy = world.observer.cases.policy = msgspec.structs.replace(
+        world.observer.policy, allow=frozenset(["thief"])
+    )
+    assert [type(a) for a in world.steal()] == [Alert]
+
+
+def test_honest_customers_alarm_no_more_than_promised():
+    world, rng, found = World(), np.random.default_rng(70), []
+    for i in range(150):
+        ask = narrow(rng)
+        for number, rows in enumerate((16, 16, 32)):
+            found += world.ask(f"new{i}", ask(rows), NOW + 3600.0 * number)
+    assert len({a.finding.members for a in found if isinstance(a, Alert)}) <= 5
+    kept = world.observer.suspects.kept()
+    assert kept.principals == 150 and not kept.broken
+
+
+def test_without_a_promise_nobody_is_accused_and_the_wait_is_said():
+    world = World(promised=False)
+    assert world.steal() == []
+    assert world.observer.suspects.standing("thief").word == ""
+    assert cold(world.observer.suspects.seen()) == "rules only: 1 of 299 honest principal-periods"
+
+
+def _few(n):
+    made = promise()
+    return msgspec.structs.replace(made, scores={s: v[:n] for s, v in made.scores.items()})
+
+
+def test_where_nothing_is_promised_it_is_only_watched():
+    world = World(promised=False)
+    world.observer.suspects.take_up(_few(200), NOW)
+    assert world.steal() == []
+    standing = world.observer.suspects.standing("thief")
+    assert (standing.word, standing.alarmed) == ("not promisable: watching", False)
+    assert standing.p == 1 / 201
+
+
+def test_where_only_a_coarser_rate_is_promised_people_are_told_and_nothing_is_closed():
+    budget = msgspec.structs.replace(promise().budget, principals=1000)
+    world = World(promised=False)
+    world.observer.suspects.take_up(msgspec.structs.replace(promise(), budget=budget), NOW)
+    assert [type(a) for a in world.steal()] == [Alert]
+    assert world.observer.suspects.standing("thief").word == "promisable at 1 in 100 only"
+
+
+def test_a_promise_judges_those_who_are_there_already_and_nobody_twice():
+    world = World(promised=False)
+    world.steal()
+    first = world.observer.suspects.take_up(promise(), NOW + 60)
+    assert [a.finding.signal for a in first if isinstance(a, Alert)] == ["guilt"]
+    assert world.observer.suspects.take_up(promise(), NOW + 61) == []
+    again = World(promised=False)
+    again.steal()
+    again.observer.restore(first[0].finding)
+    assert again.observer.suspects.take_up(promise(), NOW + 60) == []
+
+
+def test_a_promise_over_other_detectors_is_refused():
+    other = msgspec.structs.replace(promise(), names=("unheard_of", *promise().names[1:]))
+    with pytest.raises(ConfigError, match="unheard_of"):
+        World(promised=False).observer.suspects.take_up(other, NOW)
+
+
+def test_its_own_broken_promise_is_an_alarm_and_reviews_as_theft_mend_it():
+    world = World()
+    found = [a for i in range(12) for a in world.steal(f"like-a-thief-{i}")]
+    broken = [a.finding for a in found if isinstance(a, Alert) and a.finding.signal == "promise"]
+    assert len(broken) == 1 and "the promise is broken" in broken[0].detail
+    assert broken[0].members == ()
+    for f in [f for f in world.observer.findings if f.signal == "guilt"]:
+        world.observer.review(Review(finding=f.uid, time_us=0, verdict="theft"))
+    assert not world.observer.suspects.kept().broken
+
+
+def test_drift_is_an_alarm_once():
+    world = World()
+    rng = np.random.default_rng(5)
+    found = [a for i in range(60) for a in world.ask(f"n{i}", rng.uniform(2, 6, size=(16, WIDTH)), NOW + i)]
+    drifts = [a.finding for a in found if isinstance(a, Alert) and a.finding.signal == "drift"]
+    assert len(drifts) == 1 and drifts[0].members == ()
+
+
+def test_periods_that_are_over_stay_in_the_census():
+    world = World(promised=False)
+    world.ask("ann", np.ones((16, WIDTH)), NOW)
+    world.ask("ann", np.ones((16, WIDTH)), NOW + 31 * 86_400)
+    assert sum(world.observer.suspects.seen().values()) == 2
+
+
+def test_evidence_of_anybody_can_be_asked_for_and_a_glance_changes_nothing():
+    world = World()
+    world.steal()
+    assert world.observer.suspects.evidence("thief")
+    assert world.observer.suspects.evidence("thief") == world.observer.suspects.evidence("thief")
+    assert world.observer.suspects.evidence("nobody") == ()
+
+
+def test_a_promise_survives_its_bytes_and_speaks_the_same():
+    made = promise()
+    assert sure(Promise.from_bytes(made.to_bytes()), SEGMENT, 99.0) == sure(made, SEGMENT, 99.0)
+    assert len(made.scores[SEGMENT]) + made.development == HONEST
