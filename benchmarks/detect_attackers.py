@@ -8,7 +8,18 @@ from typing import Any
 import numpy as np
 
 from benchmarks.detect_recorded import Recorded
-from benchmarks.detect_tenants import Pages, arrivals, habits, leaning, mixture, questions, repeated, steady, tenant, visits
+from benchmarks.detect_tenants import (
+    Pages,
+    arrivals,
+    habits,
+    leaning,
+    mixture,
+    questions,
+    repeated,
+    steady,
+    tenant,
+    visits,
+)
 from benchmarks.detect_world import BUDGET, PERIOD_S, Stream, Victim, sorted_stream
 
 COVERS = (0.5, 0.8, 0.95)
@@ -88,6 +99,19 @@ def _hijacked(pages: Pages, natural: Any, rng: Any) -> Stream:
             rows=np.concatenate([own.rows[history], natural[:count]]),
         )
     )
+
+
+def rehearsals(victim: Victim, seed: int) -> list[Stream]:
+    """A13: the same thief from bold to timid: ever narrower mixtures, ever more repeats."""
+    rng, pages = np.random.default_rng([seed, 13]), Pages.of(victim, victim.thief)
+    found = []
+    for concentration in (30.0, 3.0, 1.0, 0.3, 0.1, 0.03):
+        for repeats in (0.0, 0.2, 0.5):
+            mix, count = mixture(pages, rng, concentration), int(BUDGET * (1 - repeats))
+            rows = repeated(pages.drawn(mix, count, rng), BUDGET, rng)
+            name = f"A13 white box {seed} {concentration} {repeats}"
+            found.append(replace(asks("A13 white box", rows, rng, new=False), name=name))
+    return found
 
 
 def stolen_at(stream: Stream, victim: Victim) -> Any:

@@ -1,4 +1,4 @@
-"""One thief behind many accounts: a work list in parts, with addresses, agents, times and e-mails as the honest have."""
+"""One thief behind many accounts: a work list in parts; addresses, agents, times and e-mails as the honest have."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from benchmarks.detect_attackers import REQUIRED, attackers
+from benchmarks.detect_attackers import REQUIRED, attackers, rehearsals
 from benchmarks.detect_compare import Compared, along, compare, ours
 from benchmarks.detect_harness import Alarm, Clones, World, alarms, promised, world
 from benchmarks.detect_lookalikes import declared, lookalikes
@@ -24,6 +24,8 @@ from wellhead.detect.promise import Promise
 
 STRICT, COARSE = 0.001, 0.01
 BUDGETS = {STRICT: "1 per 1000 principals per 30 days", COARSE: "1 per 100 principals per 30 days"}
+MOST = 1e6
+"""Stands for infinity, which JSON has not."""
 GRID = (32, 128, 512, BUDGET)
 _PEERS = (200, 500, 1000)
 
@@ -92,7 +94,6 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     poisoned: tuple[Poisoned, ...]
     compared: tuple[Compared, ...]
     us_per_event: float
-    seconds: float
     notes: tuple[str, ...] = ()
 
 
@@ -172,27 +173,23 @@ def stage(victim: Victim, seed: int, size: Size) -> Stage:
     )
 
 
-def cell(victim: Victim, seed: int, size: Size = FULL) -> Cell:
+def cell_of(s: Stage, seed: int, size: Size = FULL, peers: bool = True) -> Cell:
     """All single-account figures of one victim and seed."""
-    began = time.perf_counter()
-    s = stage(victim, seed, size)
-    runs = singles(s)
+    runs = [*singles(s), whitebox(s, seed)]
     start = time.perf_counter()
-    compared = beside(s, runs, size)
+    compared = beside(s, runs, size) if peers else []
     said("peers", start)
-    attainable = s.clones.fidelity(victim.thief)
     return Cell(
-        victim=victim.name,
+        victim=s.victim.name,
         seed=seed,
-        attainable=attainable,
+        attainable=s.clones.fidelity(s.victim.thief),
         segments=kept(s),
         runs=tuple(runs),
         alikes=alike(s),
         poisoned=tuple(poisoned(s, share, seed) for share in (0.0, 0.005, 0.02)),
         compared=tuple(compared),
         us_per_event=s.us_per_event,
-        seconds=time.perf_counter() - began,
-        notes=tuple(f"{victim.name}: {name} left out: {why}" for name, why in s.recorded.notes.items()),
+        notes=tuple(f"{s.victim.name}: {name} left out: {why}" for name, why in s.recorded.notes.items()),
     )
 
 
@@ -244,8 +241,8 @@ def _single(s: Stage, stream: Stream, strict: Alarm, coarse: Alarm) -> Run:
         budget=full,
         rows=strict.rows,
         coarse=coarse.rows,
-        score=strict.score,
-        threshold=strict.threshold,
+        score=float(np.clip(strict.score, -MOST, MOST)),
+        threshold=min(strict.threshold, MOST),
         fidelity=held(strict.rows),
         fidelity_coarse=held(coarse.rows),
         full=held(full),
@@ -253,10 +250,22 @@ def _single(s: Stage, stream: Stream, strict: Alarm, coarse: Alarm) -> Run:
     )
 
 
+def whitebox(s: Stage, seed: int) -> Run:
+    """A13: rehearses on the detector itself, and is as bold as the threshold allows."""
+    tries = rehearsals(s.victim, seed)
+    looks = s.world.looks(tries)
+    own = {t.name: "undeclared" for t in tries}
+    alpha = STRICT if np.isfinite(s.promises[STRICT].threshold("undeclared", STRICT)) else COARSE
+    quiet = {n for n, a in judged(s, looks, alpha, own).items() if a.rows == NEVER}
+    chosen = next((t for t in tries if t.name in quiet), tries[-1])
+    strict, coarse = (judged(s, looks, a, own)[chosen.name] for a in (STRICT, COARSE))
+    return _single(s, chosen, strict, coarse)
+
+
 def alike(s: Stage) -> tuple[Alike, ...]:
     """Honest look-alikes who declared nothing."""
     strict, coarse = (
-        judged(s, s.looks["alikes"], a, {n: "undeclared" for n in s.looks["alikes"].names}) for a in (STRICT, COARSE)
+        judged(s, s.looks["alikes"], a, dict.fromkeys(s.looks["alikes"].names, "undeclared")) for a in (STRICT, COARSE)
     )
     found = []
     for scenario in dict.fromkeys(p.scenario for p in s.alikes):
@@ -314,7 +323,7 @@ def beside(s: Stage, runs: Sequence[Run], size: Size) -> list[Compared]:
         lambda _: "undeclared",
     )
     some = {p.name: p.scenario for p in s.attacks if p.scenario[:2] in REQUIRED}
-    curves = {p.name: along(*zip(*r.curve, strict=True)) for p, r in zip(s.attacks, runs, strict=True)}
+    curves = {p.name: along(*zip(*r.curve, strict=True)) for p, r in zip(s.attacks, runs, strict=False)}
 
     def fidelity(name: str, rows: int) -> float:
         return curves[name](rows)
@@ -329,5 +338,3 @@ def beside(s: Stage, runs: Sequence[Run], size: Size) -> list[Compared]:
     rulings = judge(s.recorded.table, honest, [p for p in s.attacks if p.name in some], rng)
     scenarios = {n: split(v)[0] for n, v in some.items()}
     return [compare(ruling, scenarios, share, fidelity) for ruling in (own, *rulings)]
-
-

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks import peers
+from benchmarks.detect_world import CACHE
 
 FOLDERS = ("/usr/share", "/usr/lib", "/usr/include", "/usr/bin", "/etc")
 SIDE = 1024
@@ -43,6 +45,7 @@ class Magika:
         self._server = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
+        self._known: dict[int, Any] = {}
 
     @classmethod
     def started(cls) -> Magika | None:
@@ -53,7 +56,25 @@ class Magika:
     def answer(self, inputs: Any) -> Any:
         """(n, 214) probabilities of tokens (n, 2048), 0..256."""
         tokens = np.clip(np.rint(inputs), 0, PADDING).astype(np.uint16)
-        return np.concatenate([self._asked(tokens[i : i + 256]) for i in range(0, len(tokens), 256)])
+        held = [self._known.get(_key(t)) for t in tokens]
+        new = np.array([i for i, h in enumerate(held) if h is None], np.int64)
+        told = [self._asked(tokens[new[i : i + 256]]) for i in range(0, new.size, 256)]
+        for i, row in zip(new.tolist(), np.concatenate(told) if told else (), strict=True):
+            held[i] = row
+        return np.stack(held)  # type: ignore[arg-type]
+
+    def remember(self, blocks: Sequence[Any]) -> None:
+        """Ask all of these now; what was asked by an earlier run is read from disk, since 2 ms a file add up."""
+        tokens = np.concatenate(blocks)
+        path = CACHE / "magika.npz"
+        if path.exists():
+            held = np.load(path)
+            self._known = dict(zip(held["keys"].tolist(), held["truth"], strict=True))
+        missing = [t for t in tokens if _key(t) not in self._known]
+        if missing:
+            self._known |= dict(zip(map(_key, missing), self.answer(np.stack(missing)), strict=True))
+            CACHE.mkdir(parents=True, exist_ok=True)
+            np.savez_compressed(path, keys=list(self._known), truth=np.stack(list(self._known.values())))
 
     def _asked(self, tokens: Any) -> Any:
         put, get = self._server.stdin, self._server.stdout
@@ -63,6 +84,10 @@ class Magika:
         put.flush()
         classes = int.from_bytes(get.read(4), "little")
         return np.frombuffer(get.read(4 * classes * len(tokens)), np.float32).reshape(len(tokens), classes)
+
+
+def _key(tokens: Any) -> int:
+    return int.from_bytes(hashlib.blake2b(tokens.tobytes(), digest_size=7).digest(), "big")
 
 
 def collected(count: int) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.detect_campaigns import campaigns, given_up
 from benchmarks.detect_cell import STRICT, Stage, judged, said, split
 from benchmarks.detect_harness import as_one, batch_of
-from benchmarks.detect_metrics import NEVER, campaign
+from benchmarks.detect_metrics import NEVER, Number, campaign
 from benchmarks.detect_world import START_S, Stream
 from wellhead.core.batch import Batch
 from wellhead.detect.link.link import link
@@ -20,17 +20,18 @@ from wellhead.meter.ledger import Ledger
 from wellhead.meter.reading import read
 from wellhead.meter.view import Views, join
 
-DAYS = (0.5, 1, 2, 3, 4, 6, 8, 10, 13, 16, 20, 25, 30)
-HONEST, DEVELOPMENT = 1000, 1200
-_HALVINGS = 3
+DAYS = (1, 3, 7, 14, 30)
+HONEST, DEVELOPMENT = 600, 1200
+_HALVINGS = 1
 REQUIRED = ("A9 5 ", "A9 25 ", "A9 125 ", "A10 ")
+QUICKLY = ("A9 25 accounts",)
 
 
 class Gang(msgspec.Struct, frozen=True, kw_only=True):
-    """One campaign. rows, fidelity: of all its accounts together when the linker first named it, NEVER and full if never.
+    """One campaign. rows, fidelity: of all accounts together when the linker first named it, NEVER and full if never.
 
-    recall, precision, swept: over the period, honest named in any look counted.  alone: accounts that alarmed by
-    themselves.  reading: Wellhead's own replication of the union at the alarm, NaN unread.  day: of the alarm.
+    recall, precision, swept: over the period, honest named in any look counted.  alone: share of the accounts that
+    alarmed by themselves.  reading: Wellhead's own replication of the union at the alarm.  day: of the alarm.
     """
 
     scenario: str
@@ -42,7 +43,7 @@ class Gang(msgspec.Struct, frozen=True, kw_only=True):
     fidelity: float
     full: float
     recall: float
-    precision: float
+    precision: Number
     swept: float
     alone: float
     reading: float
@@ -76,7 +77,10 @@ def _gang(s: Stage, people: Population, honest: tuple[list[Stream], list[Views]]
     mine = s.world.views(members, DAYS)
     findings: list[set[str]] = []
     first = -1
+    named: list[set[str]] = []
     for i, (others, own) in enumerate(zip(honest[1], mine, strict=True)):
+        if 0 <= first < len(DAYS) - 1 and i < len(DAYS) - 1:
+            continue
         named = _named(others, own, people)
         findings += named
         if first < 0 and _hit(named, names):
@@ -99,7 +103,7 @@ def _gang(s: Stage, people: Population, honest: tuple[list[Stream], list[Views]]
         fidelity=full if rows == NEVER else s.clones.fidelity(union.rows[:rows]),
         full=full,
         recall=score.recall,
-        precision=score.precision,
+        precision=score.precision if np.isfinite(score.precision) else None,
         swept=swept,
         alone=_alone(s, members),
         reading=_reading(s, union, len(union) if rows == NEVER else rows),

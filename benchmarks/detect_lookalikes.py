@@ -6,7 +6,6 @@ Four of them also come as whole segments: those who declared their use are calib
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,6 @@ from benchmarks.detect_tenants import (
     questions,
     repeated,
     steady,
-    tenant,
     visits,
     volume,
 )
@@ -157,7 +155,12 @@ KINDS: dict[str, Callable[[Company], Questions]] = {
     "B14 season": seasonal,
     "B15 academic": academic,
 }
-DECLARED = {"batch": "B1 nightly batch", "load test": "B2 load test", "qa": "B10 regression set", "reseller": "B9 reseller"}
+DECLARED = {
+    "batch": "B1 nightly batch",
+    "load test": "B2 load test",
+    "qa": "B10 regression set",
+    "reseller": "B9 reseller",
+}
 
 
 def lookalikes(victim: Victim, recorded: Recorded, seed: int, each: int = 4) -> list[Stream]:
@@ -216,5 +219,3 @@ def _stream(scenario: str, name: str, asked: Questions, use: str, rng: Any) -> S
             salt=int(rng.integers(1, 2**63)),
         )
     )
-
-

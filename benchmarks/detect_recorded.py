@@ -163,4 +163,3 @@ class _Heard:
 
 def _key(one: Any) -> bytes:
     return np.ascontiguousarray(one, np.float32).tobytes()
-

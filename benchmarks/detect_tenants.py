@@ -1,9 +1,9 @@
 """Honest tenants: each has a use of its own for the model, a pace, habits and a registration.
 
 What differs between tenants is drawn for each of them: how narrow its mixture of inputs is (a Dirichlet concentration
-over four orders of magnitude, so that some are as broad as the population), a tilt of its own within each kind, drift, repeats, volume, pace, precision of
-its timing, batches, documentation read, errors made. Paces are those of ServeGen's clients (public repo
-alibaba/ServeGen), scaled down.
+over four orders of magnitude, so that some are as broad as the population), a tilt of its own within each kind, drift,
+repeats, volume, pace, precision of its timing, batches, documentation read, errors made. Paces are those of ServeGen's
+clients (public repo alibaba/ServeGen), scaled down.
 """
 
 from __future__ import annotations
@@ -42,7 +42,26 @@ _ONCE = 0.25
 _CONCENTRATION, _SPREAD = 0.06, 1.2
 """Median and spread (of the logarithm) of the Dirichlet concentration, a cluster."""
 
-_SYLLABLES = "an be ca da el fe gra hu in jo ki li ma no ol pe qui ra su ta ul vi wa xa yo zel mir ton berg".split()
+_SYLLABLES = (
+    "an",
+    "be",
+    "ca",
+    "da",
+    "el",
+    "fe",
+    "gra",
+    "hu",
+    "in",
+    "jo",
+    "ki",
+    "li",
+    "ma",
+    "no",
+    "ol",
+    "pe",
+    "qui",
+    "ra",
+)
 _FREEMAIL = ("gmail.com", "outlook.com", "proton.me", "yahoo.com", "icloud.com")
 _AGENTS = ("python-requests/2.32", "okhttp/4.12", "axios/1.7", "Go-http-client/2.0", "curl/8.5", "tritonclient/2.50")
 
@@ -144,7 +163,8 @@ def agents() -> Any:
     path = Path(os.environ.get("WELLHEAD_DATA", "")) / "traffic" / "elastic_apache_10k.log.gz"
     if not path.exists():
         return np.array(_AGENTS)
-    lines = gzip.open(path, "rt", errors="replace").read().splitlines()
+    with gzip.open(path, "rt", errors="replace") as file:
+        lines = file.read().splitlines()
     found = [line.rsplit('"', 2)[1] for line in lines if line.count('"') >= 6]
     return np.array([*found, *(_AGENTS * (len(found) // 8))])
 
@@ -229,7 +249,7 @@ def questions(pages: Pages, count: int, rng: Any) -> Any:
 
 
 def repeated(first: Any, count: int, rng: Any) -> Any:
-    """(count,) rows: the first ones in their order, and again some of those that were asked before, recent ones more."""
+    """(count,) rows: the first ones in their order, and again some that were asked before, recent ones more."""
     if first.size >= count:
         return first[:count]
     new = np.zeros(count, bool)

@@ -118,7 +118,7 @@ def _fashion() -> Raw | None:
     if not files[0].with_name(files[0].name + "-ubyte.gz").exists():
         peers._run("apt-get", "install", "-y", "--no-install-recommends", "dataset-fashion-mnist")
     try:
-        raw = [gzip.open(f"{f}-ubyte.gz").read() for f in files]
+        raw = [gzip.decompress(Path(f"{f}-ubyte.gz").read_bytes()) for f in files]
     except OSError as e:
         peers.missing("Fashion-MNIST", f"install the package dataset-fashion-mnist: {e}")
         return None
@@ -139,7 +139,9 @@ def _clinc() -> Raw | None:
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
-    texts, intents = map(list, zip(*duckdb.sql(f"select text, intent from read_parquet('{path}')").fetchall()))
+    texts, intents = map(
+        list, zip(*duckdb.sql(f"select text, intent from read_parquet('{path}')").fetchall(), strict=True)
+    )
     train, *rest = _cut(np.arange(len(texts)), (8000, 1500, 7700, 4700, 1800))
     model = make_pipeline(TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), LogisticRegression(C=20, max_iter=60))
     with warnings.catch_warnings():
@@ -179,11 +181,12 @@ def _magika() -> Raw | None:
     model = detect_files.Magika.started()
     if model is None:
         return None
-    tokens = detect_files.collected(46_000)
+    tokens = detect_files.collected(24_000)
     sample, honest, thief, test = _cut(tokens, tuple(int(len(tokens) * s) for s in (0.04, 0.66, 0.22, 0.08)))
     width = tokens.shape[1]
     arities = np.full(width, 257)
     parts = Parts(sample, honest, thief, test)
+    model.remember(parts)
     return Raw("file", parts, model.answer, detect_files.sight, np.zeros(width), np.full(width, 256.0), arities)
 
 

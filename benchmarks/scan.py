@@ -19,8 +19,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
@@ -48,10 +48,11 @@ def principals(rng: np.random.Generator, n: int) -> Any:
 
 
 def columns(rng: np.random.Generator, n: int, at: float) -> dict[str, list[Any]]:
-    """One chunk of plain events: a fifth of the inputs repeat, each principal has a few addresses."""
+    """One chunk of plain events: a fifth of the inputs are among 64 of the caller.s own, the rest
+    among four million; each principal has three addresses."""
     who = principals(rng, n)
     repeat = rng.random(n) < 0.2
-    inputs = np.where(repeat, who * 64 + rng.integers(0, 64, n), rng.integers(1 << 40, 1 << 62, n))
+    inputs = np.where(repeat, who * 64 + rng.integers(0, 64, n), rng.integers(0, 1 << 22, n))
     home = (who * 2_654_435_761 + rng.integers(0, 3, n) * 40_503) % (1 << 24)
     confidence = np.round(np.minimum(0.35 + rng.gamma(4.0, 0.15, n), 1.0), 4)
     stamp = at + np.sort(rng.random(n)) * n * 0.1
@@ -77,7 +78,14 @@ def write_events(path: Path, events: int) -> None:
                 f'{{"time":{t},"request":"{r}","principal":"{p}","ip":"{a}","path":"/v2/models/m/infer","method":"POST",'
                 f'"status":200,"input":"{i}","label":{y},"confidence":{s}}}\n'
                 for t, r, p, a, i, y, s in zip(
-                    c["time"], c["request"], c["principal"], c["ip"], c["input"], c["label"], c["confidence"], strict=True
+                    c["time"],
+                    c["request"],
+                    c["principal"],
+                    c["ip"],
+                    c["input"],
+                    c["label"],
+                    c["confidence"],
+                    strict=True,
                 )
             )
 
@@ -132,7 +140,12 @@ def naive(path: Path, own: bool = False) -> dict[str, Any]:
         for line in f:
             e = json.loads(line)
             if own:
-                who, asked, address, sure = e["principal"], e["fingerprints"], e["network"], e["confidence_pm"][0] / 1000
+                who, asked, address, sure = (
+                    e["principal"],
+                    e["fingerprints"],
+                    e["network"],
+                    e["confidence_pm"][0] / 1000,
+                )
             else:
                 who, asked, address, sure = e["principal"], e["input"], e["ip"], e["confidence"]
             s = found.get(who)
@@ -156,7 +169,9 @@ def _quick(path: Path, _: bool) -> Any:
 
 def _full(path: Path, _: bool) -> Any:
     profile = path.with_name("profile.wellhead")
-    question = Question(logs=(str(path),), profile=Profile.from_bytes(profile.read_bytes()) if profile.exists() else None)
+    question = Question(
+        logs=(str(path),), profile=Profile.from_bytes(profile.read_bytes()) if profile.exists() else None
+    )
     found = scan(question)
     return {"rows": found.rows, "findings": len(found.findings), "stages": found.stages}
 
@@ -179,7 +194,9 @@ def to_parquet(source: Path, target: Path) -> None:
     import duckdb
 
     with duckdb.connect(config={"threads": 1}) as c:
-        c.execute(f"COPY (FROM read_json('{source}', format='newline_delimited')) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
+        c.execute(
+            f"COPY (FROM read_json('{source}', format='newline_delimited')) TO '{target}' (FORMAT parquet, COMPRESSION zstd)"
+        )
 
 
 def plain(folder: Path, events: int) -> list[Figure]:
@@ -194,7 +211,9 @@ def plain(folder: Path, events: int) -> list[Figure]:
         Figure("scan_events", events, "events", f"{lines.stat().st_size / events:.0f} B a line", ""),
         Figure("scan_naive_events_per_s", round(events / slow), "events/s/core", f"{peak:.0f} MiB", "higher"),
         Figure("scan_aggregates_vs_naive_json", round(slow / json_s, 2), "times", f"{json_peak:.0f} MiB", "higher"),
-        Figure("scan_aggregates_vs_naive_parquet", round(slow / parquet_s, 2), "times", f"{parquet_peak:.0f} MiB", "higher"),
+        Figure(
+            "scan_aggregates_vs_naive_parquet", round(slow / parquet_s, 2), "times", f"{parquet_peak:.0f} MiB", "higher"
+        ),
     ]
 
 
@@ -228,7 +247,9 @@ def rows(events: int, coded: int) -> list[Figure]:
 def main() -> None:
     """Write the figures of scanning."""
     millions = [float(a) for a in sys.argv[1:]]
-    write("scan", rows(int((millions[0] if millions else 5) * 1e6), int((millions[1] if len(millions) > 1 else 5) * 1e6)))
+    write(
+        "scan", rows(int((millions[0] if millions else 5) * 1e6), int((millions[1] if len(millions) > 1 else 5) * 1e6))
+    )
 
 
 if __name__ == "__main__":

@@ -20,17 +20,20 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 
 from benchmarks.results import Figure, write
-from wellhead.core.batch import Batch
+from wellhead.core.batch import TRAITS, Batch
 from wellhead.meter.sketch import Sketches
+from wellhead.meter.space import Space, fit_space
 from wellhead.testing import sketches as canned
 
 BATCH = 1024
 BATCHES = 200
 START_S = 1.7e9
+WIDTH = 48
+"""Of the codes: that of vectors and images."""
 
 
 def batch_of(numbers: Any, rng: np.random.Generator, time_s: float) -> Batch:
-    """One row of each of these principals, as the proxy would see it: scores, confidence, four attributes."""
+    """One row of each of these principals, as the proxy would see it: codes, scores, confidence, four attributes."""
     n = len(numbers)
     names = [f"wh-principal-{i:08d}" for i in numbers]
     attributes = {
@@ -52,8 +55,16 @@ def batch_of(numbers: Any, rng: np.random.Generator, time_s: float) -> Batch:
         top1=rng.integers(0, 10, n),
         confidence=rng.random(n).astype(np.float32),
         scores=rng.integers(0, 128, (n, 10)).astype(np.int8),
+        codes=rng.integers(-127, 128, (n, WIDTH)).astype(np.int8),
+        traits=rng.integers(0, 256, (n, TRAITS)).astype(np.uint8),
         classes=10,
     )
+
+
+def space() -> Space:
+    """A space for such codes."""
+    rng = np.random.default_rng(2)
+    return fit_space(rng.integers(-127, 128, (1000, WIDTH)).astype(np.int8), np.ones(WIDTH), rng)
 
 
 def everybody(principals: int) -> Iterator[Batch]:
@@ -71,9 +82,9 @@ def resident() -> int:
 def principal_bytes(principals: int = 100_000, queries: int = 10) -> float:
     """Resident bytes a quiet principal, after `queries` rows of each."""
     for batch in everybody(8 * BATCH):
-        Sketches().update(batch)
+        Sketches(space()).update(batch)
     gc.collect()
-    before, sketches = resident(), Sketches()
+    before, sketches = resident(), Sketches(space())
     for _ in range(queries):
         for batch in everybody(principals):
             sketches.update(batch)
@@ -84,7 +95,7 @@ def principal_bytes(principals: int = 100_000, queries: int = 10) -> float:
 
 def event_us(principals: int) -> float:
     """CPU microseconds an event once all are known, median of batches of BATCH rows."""
-    sketches = Sketches()
+    sketches = Sketches(space())
     for batch in everybody(principals):
         sketches.update(batch)
     rng = np.random.default_rng(1)

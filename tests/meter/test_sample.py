@@ -153,3 +153,13 @@ def test_the_ratio_is_a_share(seed, different, repeats, hot):
     rng = np.random.default_rng(seed)
     fresh = distinct(different, rng)
     assert 0.0 < read(np.concatenate((fresh, rng.choice(fresh, repeats), np.repeat(fresh[:1], hot)))) <= 1.0
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(-(2**40), 2**40)), min_size=1, max_size=50))
+def test_sums_of_runs(rows):
+    owner, value = np.array(sorted(rows), np.int64).T
+    first = sample.starts(owner)
+    sums = sample.summed(np.stack([value, value.astype(np.int32)], axis=1), first)
+    for who, pair in zip(owner[first], sums, strict=True):
+        mine = value[owner == who]
+        assert pair.tolist() == [mine.sum(), mine.astype(np.int32).astype(np.int64).sum()]

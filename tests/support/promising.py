@@ -10,11 +10,13 @@ from wellhead.core.exposure import Exposure
 from wellhead.detect.budget import AlarmBudget
 from wellhead.detect.calibrate import calibrate
 from wellhead.detect.detectors import Detectors
+from wellhead.detect.link.population import fit_population
 from wellhead.detect.looks import Looking, joined
 from wellhead.detect.signal import Context
 from wellhead.gate.record import Recorder
 from wellhead.meter.fit import fit
 from wellhead.meter.sketch import Sketches
+from wellhead.serve.linking import stacked
 
 BUDGET = AlarmBudget(1, 100, 30)
 HONEST = 480
@@ -61,3 +63,20 @@ def promise(segments=None):
         some = [exchange_of(n, ask(rows), now_s + i) for i, (n, ask) in enumerate(customers.items())]
         parts += [looking.fold(b, None, now_s) for b in recorder.record(some, held).batches]
     return calibrate(joined(parts), None, BUDGET, looking.detectors)
+
+
+@cache
+def population():
+    """The linker's honest principals: the same customers at each of their looks."""
+    rng, held = np.random.default_rng(7), profile()
+    looking = Looking(Detectors(context=Context.of(held.space)), Sketches(held.space), 30)
+    recorder = Recorder("m", b"k" * 32, lambda _field, value: value)
+    customers = {f"h{i}": narrow(rng) for i in range(HONEST)}
+    parts = []
+    for number, rows in enumerate(ROUNDS):
+        now_s = NOW + 3600.0 * number
+        some = [exchange_of(n, ask(rows), now_s + i) for i, (n, ask) in enumerate(customers.items())]
+        for batch in recorder.record(some, held).batches:
+            looking.fold(batch, None, now_s)
+            parts.append(looking.seen)
+    return fit_population(stacked(parts), {}, np.random.default_rng(0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,10 +66,17 @@ def backtested(config: Config, rule: str, logs: list[str]) -> Backtest:
     folder, profile = Path(config.audit.directory), profiles.load(config)
     reader = Reader(promises.detectors_of(config, profile))
     tally = Tally(test_of(rule, config, reader))
-    survey = None if logs else survey_of(folder)
-    looking = promises.looking_of(config, profile, 0.0 if survey is None else survey.first_s)
-    looking.detectors = reader
-    parts = _imported(logs, looking, profile) if survey is None else folded(folder, looking, profile, survey)
+
+    def looking(first_s: float) -> Looking:
+        made = promises.looking_of(config, profile, first_s)
+        made.detectors = reader
+        return made
+
+    if logs:
+        parts = _imported(logs, looking, profile)
+    else:
+        survey = survey_of(folder)
+        parts = folded(folder, looking(survey.first_s), profile, survey)
     for looks in parts:
         tally.fold(looks)
     reviews = reviewed(folder) if (folder / "entries").is_dir() else {}
@@ -114,19 +121,25 @@ def reviewed(folder: Path) -> dict[str, str]:
     return verdicts
 
 
-def _imported(logs: list[str], looking: Looking, profile: Profile | None) -> Iterator[Looks]:
-    """The looks of logs in any known format."""
+def _imported(logs: list[str], start: Callable[[float], Looking], profile: Profile | None) -> Iterator[Looks]:
+    """The looks of logs in any known format; start: makes the Looking whose periods begin at the first request."""
     import time
+
+    import numpy as np
 
     from wellhead.capture.importers.registry import Setting, importer
     from wellhead.serve.scan import sources
     from wellhead.serve.scan_words import Question
 
+    looking: Looking | None = None
     for mapping, files in sources(Question(logs=tuple(logs), profile=profile)):
         reader = importer(mapping, Setting(profile=profile, now_s=time.time(), files=files))
         for path in files:
             for block in reader.read(path):
                 visits: Any = block.visits
+                if looking is None:
+                    times = np.concatenate([block.batch.time_s, visits.time_s])
+                    looking = start(float(times.min(initial=time.time())))
                 for batch in _few(block.batch):
                     yield looking.fold(batch, visits)
                     visits = None

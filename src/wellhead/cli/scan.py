@@ -18,7 +18,19 @@ if TYPE_CHECKING:
     from wellhead.core.finding import Finding
     from wellhead.serve.scan_words import Question, Scanned
 
-FIELDS = ("time", "principal", "request", "path", "address", "input", "inputs", "scores", "labels", "confidence", "status")
+FIELDS = (
+    "time",
+    "principal",
+    "request",
+    "path",
+    "address",
+    "input",
+    "inputs",
+    "scores",
+    "labels",
+    "confidence",
+    "status",
+)
 """Keys of the mapping that an option of the same name replaces."""
 
 
@@ -27,7 +39,6 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     p = commands.add_parser("scan", help="look for theft in logs: our own, gateways', JSON lines, Parquet")
     p.add_argument("logs", nargs="+", metavar="LOG", help="files, folders or globs; plain, .gz or .zst")
     p.add_argument("--format", default="", metavar="NAME", help="a format of docs/scan.md, or a mapping file (TOML)")
-    p.add_argument("--formats", action="store_true", help=argparse.SUPPRESS)
     for field in FIELDS:
         p.add_argument(f"--{field}", default="", metavar="WHERE", help=f"pointer, column or group that holds `{field}`")
     p.add_argument("--paths", default="", metavar="REGEX", help="paths of inference calls (default: requests by POST)")
@@ -88,7 +99,7 @@ def question_of(arguments: argparse.Namespace) -> Question:
         promise=Promise.from_bytes(_bytes(arguments.promise)) if arguments.promise else None,
         population=Population.from_bytes(_bytes(arguments.population)) if arguments.population else None,
         rules=Rules({name: read_file(name) for name in arguments.rules}),
-        cohort=Registry.load(Path(arguments.principals)).cohort() if arguments.principals else {},
+        cohort=Registry.load(Path(arguments.principals)).cohort if arguments.principals else {},
         ledgers=arguments.ledgers,
         watched=arguments.top,
     )
@@ -145,7 +156,7 @@ def show(found: Scanned, top: int) -> None:
 def summary(found: Scanned) -> list[str]:
     """What was read, in a few lines."""
     lines = [
-        f"{found.lines:,} lines of {found.files} files ({', '.join(found.formats) or 'nothing'}), {found.bad:,} malformed; "
+        f"{found.lines:,} lines of {_count(found.files, 'file')} ({', '.join(found.formats) or 'nothing'}), {found.bad:,} malformed; "
         f"{found.requests:,} requests, {found.answered:,} answered inference calls, {found.rows:,} rows of "
         f"{found.principals:,} principals"
     ]
@@ -154,11 +165,17 @@ def summary(found: Scanned) -> list[str]:
     else:
         lines.append("The history is empty: there is nothing to judge.")
     if found.twice or found.clocks:
-        lines.append(f"{found.twice:,} requests came twice and count once; {found.clocks:,} times were absurd and mended")
+        lines.append(
+            f"{found.twice:,} requests came twice and count once; {found.clocks:,} times were absurd and mended"
+        )
     if found.requests and not found.answered:
         lines.append("No request was an answered inference call (POST, 2xx); say which paths are with --paths REGEX")
     lines += [f"  malformed: {line}" for line in found.sample]
     return [*lines, f"Promise: {found.promise}"]
+
+
+def _count(n: int, word: str) -> str:
+    return f"{n:,} {word}" if n == 1 else f"{n:,} {word}s"
 
 
 def silence(found: Scanned) -> list[str]:
@@ -174,14 +191,22 @@ def _findings(findings: list[Finding]) -> object:
     from rich.table import Table
     from rich.text import Text
 
+    from wellhead.gate.cases import sentences
+
     table = Table("finding", box=None, header_style="bold", show_lines=False)
     for head in ("who", "rows", "drawn of attainable", "why", "how sure"):
         table.add_column(head, justify="right" if head in ("rows", "drawn of attainable") else "left", overflow="fold")
     for f in findings:
         # callers' names and what they sent are no markup
-        why = "\n".join(e.said + (f" (usual: {e.low} to {e.high})" if e.low and e.high else "") for e in f.evidence)
+        why = "\n".join(sentences(f.evidence))
         table.add_row(
-            f.signal, Text(_members(f)), f"{f.rows:,}", _drawn(f), Text(why or f.detail), Text(f.sure), style=_COLOURS.get(f.signal, "")
+            f.signal,
+            Text(_members(f)),
+            f"{f.rows:,}",
+            _drawn(f),
+            Text(why or f.detail),
+            Text(f.sure),
+            style=_COLOURS.get(f.signal, ""),
         )
     return table
 
@@ -202,7 +227,13 @@ def _watching(found: Scanned, top: int) -> object:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("watching", title="Most unlike the others in this log: no findings", box=None, header_style="bold", title_justify="left")
+    table = Table(
+        "watching",
+        title="Most unlike the others in this log: no findings",
+        box=None,
+        header_style="bold",
+        title_justify="left",
+    )
     for head in ("rows", "unlike", "why"):
         table.add_column(head, justify="left" if head == "why" else "right", overflow="fold")
     for w in found.watching[:top]:
@@ -214,11 +245,35 @@ def _watching(found: Scanned, top: int) -> object:
 def write_csv(findings: list[Finding]) -> None:
     """One line for each finding and member."""
     out = csv.writer(sys.stdout)
-    out.writerow(("uid", "signal", "principal", "members", "rows", "replication_ppm", "attainable_ppm", "p_ppm", "title", "detail"))
+    out.writerow(
+        (
+            "uid",
+            "signal",
+            "principal",
+            "members",
+            "rows",
+            "replication_ppm",
+            "attainable_ppm",
+            "p_ppm",
+            "title",
+            "detail",
+        )
+    )
     for f in findings:
         for member in f.members:
             out.writerow(
-                (f.uid, f.signal, _cell(member), len(f.members), f.rows, f.replication_ppm, f.attainable_ppm, f.p_ppm, f.title, _cell(f.detail))
+                (
+                    f.uid,
+                    f.signal,
+                    _cell(member),
+                    len(f.members),
+                    f.rows,
+                    f.replication_ppm,
+                    f.attainable_ppm,
+                    f.p_ppm,
+                    f.title,
+                    _cell(f.detail),
+                )
             )
 
 
@@ -233,4 +288,18 @@ def _when(seconds: float) -> str:
 
 def run_quick(arguments: argparse.Namespace) -> int:
     """Five plain aggregates of each principal, in one query."""
-    raise NotImplementedError
+    from wellhead.serve.scan import sources
+    from wellhead.serve.scan_quick import aggregates
+
+    lines = [line for mapping, files in sources(question_of(arguments)) for line in aggregates(mapping, files)]
+    if arguments.json:
+        import msgspec
+
+        print(msgspec.json.encode(lines).decode())
+        return 0
+    print(f"{'principal':<40} {'requests':>12} {'inputs':>12} {'addresses':>10} {'confidence':>10} {'full':>10}")
+    for line in lines[: arguments.top]:
+        sure = "-" if line.confidence is None else f"{line.confidence:.3f}"
+        name = "".join(c if c.isprintable() else "?" for c in line.principal)
+        print(f"{name:<40} {line.requests:>12,} {line.inputs:>12,} {line.addresses:>10,} {sure:>10} {line.full:>10,}")
+    return 0

@@ -134,7 +134,7 @@ def of_expression(text: str, reader: Reader) -> Conditions:
         match = _CONDITION.fullmatch(part)
         value = _number(match[3]) if match else math.nan
         if match is None or math.isnan(value):
-            raise ConfigError(f"expected such as `unique>=0.9 and rows>=100`, got `{text}`", "see docs/backtest.md")
+            raise ConfigError(f"expected such as `unique>=0.9 and rows>=100`, got `{text}`", "use >= > <= < and `and`")
         if match[1] not in reader.names:
             raise ConfigError(f"there is no field or detector `{match[1]}`", f"known: {', '.join(reader.names)}")
         found.append(Condition(match[1], match[2], value))

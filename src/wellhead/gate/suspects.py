@@ -14,7 +14,7 @@ from wellhead.core.verdict import Stance
 from wellhead.detect import order
 from wellhead.detect.detectors import Detectors
 from wellhead.detect.drift import Drift
-from wellhead.detect.guilt import Alarm, Guilt, evidence
+from wellhead.detect.guilt import Alarm, Guilt, Running, evidence
 from wellhead.detect.kept import Kept, Tally, kept
 from wellhead.detect.looks import FIRST_ROWS, Looking, Looks
 from wellhead.detect.promise import COARSE, NOW, Promise
@@ -25,6 +25,7 @@ from wellhead.meter.reading import Reading
 Draw = Callable[[tuple[str, ...], float], Reading | None]
 """(members, now_s) -> what they have drawn; None without a profile."""
 _AT_ONCE = 8192
+_NEVER = Running(-np.inf, "")
 
 
 class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,11 +101,15 @@ class Suspects:
 
     def _first_scores(self, promise: Promise, guilt: Guilt, looks: Looks) -> Array:
         """Scores of those whose first look at which anything was read this is."""
-        scores = promise.score(looks.values, looks.rows)
-        fresh = looks.period[0] > guilt.period
-        known = [not fresh and n in guilt.running and guilt.running[n].score > -np.inf for n in looks.names]
-        chosen: Array = scores[np.isfinite(scores) & ~np.array(known, bool)[looks.principal]]
-        return chosen
+        running = guilt.running if looks.period[0] <= guilt.period else {}
+        fresh = [
+            i
+            for i in np.flatnonzero(looks.rows >= FIRST_ROWS).tolist()
+            if running.get(looks.names[looks.principal[i]], _NEVER).score == -np.inf
+        ]
+        scores = promise.score(looks.values[fresh], looks.rows[fresh]) if fresh else np.zeros(0)
+        found: Array = scores[np.isfinite(scores)]
+        return found
 
     def _accuse(self, alarm: Alarm, values: Array, now_s: float) -> list[Action]:
         promise, name = self.promise, alarm.principal

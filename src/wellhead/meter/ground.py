@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from wellhead.core.arrays import Array
-from wellhead.meter.sample import starts
+from wellhead.meter.sample import starts, summed
 from wellhead.meter.space import FEATURES, REGIONS, Placed, Space
 from wellhead.meter.traits import GRAIN, RESIDUE, TEXTURE
 
@@ -53,7 +53,7 @@ def beyond(placed: Placed, counts: Array, farthest: float) -> tuple[Array, ...]:
 def lay(state: Array, owner: Array, first: Array, placed: Placed, fingerprint: Array) -> None:
     """Add features, regions and pairs of rows sorted by owner; first: where the rows of each owner begin."""
     who = owner[first]
-    state["features"][who] += np.add.reduceat(placed.features, first, axis=0, dtype=np.int32)
+    state["features"][who] += summed(placed.features.astype(np.int32), first)
     counts = np.bincount(owner * REGIONS + placed.region, minlength=state.size * REGIONS).reshape(-1, REGIONS)
     state["regions"] = np.minimum(state["regions"] + counts, _FULL)
     pair(state, owner, paired(placed, fingerprint))

@@ -11,7 +11,7 @@ from wellhead.core.batch import Batch
 from wellhead.core.codec import log_scores
 from wellhead.core.exposure import Exposure
 from wellhead.meter import calls, course, ground, sample
-from wellhead.meter.sample import CELLS, SAMPLE, starts
+from wellhead.meter.sample import CELLS, SAMPLE, starts, summed
 from wellhead.meter.space import Placed, Space
 
 LABELS = 16
@@ -174,7 +174,7 @@ def fold(state: Array, inverse: Array, batch: Batch, space: Space | None) -> Arr
         table[:, i] = column
     if space is not None and batch.codes.shape[1] == space.dimension:
         _places(state, inverse, batch, space, table)
-    state["sums"] += np.add.reduceat(table[order], first, axis=0)
+    state["sums"] += summed(table[order], first)
     rows = np.diff(first, append=inverse.size)
     due |= _crossed(state["rows"], state["rows"] + rows)
     state["rows"] += rows

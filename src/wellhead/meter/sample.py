@@ -45,6 +45,17 @@ def starts(owner: Array) -> Array:
     return np.flatnonzero(changes)
 
 
+def summed(rows: Array, first: Array) -> Array:
+    """Sums of runs of rows (n, k) that begin at `first`; by differences, which runs of one row make five times as fast.
+
+    Whole numbers may wrap on the way: the differences are right again.
+    """
+    running = np.cumsum(rows, axis=0, dtype=rows.dtype)
+    sums = running[np.append(first[1:], len(rows)) - 1]
+    sums[1:] -= sums[:-1].copy()
+    return np.asarray(sums)
+
+
 def add(state: Array, inverse: Array, fingerprint: Array) -> None:
     """Add each row's input to its principal's sample.
 

@@ -97,7 +97,9 @@ class Linking:
         try:
             population = self._population()
             if population is not None:
-                self._found = [(c, self._drawn(c, profile, since_s)) for c in link(views, population)]
+                segments = self._observer.looking.segment_of
+                found = link(views, population, lambda name: segments.get(name, ""), self._alpha)
+                self._found = [(c, self._drawn(c, profile, since_s)) for c in found]
         except Exception:
             traceback.print_exc(file=sys.stderr)
 

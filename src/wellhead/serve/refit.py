@@ -37,7 +37,7 @@ MOST_ROWS = 4_000
 LIMIT_S = 120.0
 """Seconds after which a refit is given up."""
 _NICE = 10
-_WHAT = "refit"
+_WHAT, _MODULE = "refit", "wellhead.serve.refit"
 _MARGIN = 0.005
 """A refit that is better by less than this is chance."""
 
@@ -127,7 +127,7 @@ class Refitting:
 
     def _learn(self, sent: bytes) -> float:
         """What the process says to a task; -1 where it took too long."""
-        command = [sys.executable, "-m", "wellhead.serve.refit"]
+        command = [sys.executable, "-m", _MODULE]
         quiet = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=quiet)  # noqa: S603 - ours

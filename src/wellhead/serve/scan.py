@@ -1,4 +1,4 @@
-"""Any amount of history, read once (twice where ledgers are wanted), with the detectors and rules of the live gate."""
+"""Any amount of history, read once, with the detectors and rules of the live gate."""
 
 from __future__ import annotations
 
@@ -45,7 +45,11 @@ def scan(question: Question, progress: Progress | None = None, now_s: float | No
     now_s: later times are clocks that are wrong. Raises StoreError for a file that cannot be read, ConfigError for a
     format that is not known or a promise over other detectors.
     """
-    return _Scan(question, progress, time.time() if now_s is None else now_s).run()
+    one = _Scan(question, progress, time.time() if now_s is None else now_s)
+    try:
+        return one.run()
+    finally:
+        one.spool.close()
 
 
 def sources(question: Question) -> list[tuple[Mapping, tuple[Path, ...]]]:
@@ -89,7 +93,7 @@ class _Scan:
         self._read()
         found = self.found
         found.coded = self.spool.rows
-        found.principals = len(self.looking.sketches.names)
+        found.principals = len(self._sketches().names)
         found.promise = announced(self.question.promise)
         with self._stage("ranking"):
             found.watching = self._unlike()
@@ -101,8 +105,12 @@ class _Scan:
         with self._stage("readings"):
             self._conclude({} if profile is None else {name: read(held[name], profile) for name in held})
             for c in linkage:
-                found.findings.append(linked(c, profile and union(profile, held, c.members), self._uid()))
+                found.findings.append(linked(c, None if profile is None else union(profile, held, c.members), self._uid()))
         return found
+
+    def _sketches(self) -> Any:
+        """Of the current period; a new one starts with fresh ones."""
+        return self.looking.sketches
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:

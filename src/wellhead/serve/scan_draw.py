@@ -32,6 +32,10 @@ class Spool:
         self._file: IO[bytes] = tempfile.TemporaryFile(prefix="wellhead-")  # noqa: SIM115
         self._classes = 0
 
+    def close(self) -> None:
+        """Give the disk back."""
+        self._file.close()
+
     def add(self, batch: Batch) -> None:
         """Lay aside the coded rows of a batch."""
         rows = np.flatnonzero(batch.codes.any(axis=1)) if batch.codes.shape[1] else np.zeros(0, np.intp)
@@ -86,9 +90,7 @@ def _together(held: list[dict[str, Array]], names: tuple[str, ...], classes: int
         "confidence": np.full(n, np.nan, np.float32),
     }
     sorted_columns = {name: c[order] if len(c) else c for name, c in columns.items()}
-    return Batch(
-        names=names, attributes=(frozenset(),) * len(names), classes=classes, **absent, **sorted_columns
-    )
+    return Batch(names=names, attributes=(frozenset(),) * len(names), classes=classes, **absent, **sorted_columns)
 
 
 def _padded(part: dict[str, Array], name: str, width: int | None) -> Array:

@@ -79,7 +79,9 @@ def _source(mapping: Mapping, files: Sequence[Path]) -> tuple[str, Fields]:
         return source, Fields({row[0]: row[1] for row in columns})
     wanted = _plain(keys(mapping, [getattr(mapping, f) for f in _ASKED]), files[0])
     listing = ", ".join(f"{quoted(name)}: {quoted(kind)}" for name, kind in wanted.items())
-    source = f"read_json({listed(list(files))}, format = 'newline_delimited', ignore_errors = true, columns = {{{listing}}})"
+    source = (
+        f"read_json({listed(list(files))}, format = 'newline_delimited', ignore_errors = true, columns = {{{listing}}})"
+    )
     return source, Fields(wanted)
 
 

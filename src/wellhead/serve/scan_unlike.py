@@ -58,13 +58,18 @@ def strongest(detectors: Detectors, values: Array, scores: Array, ranges: tuple[
         Evidence(
             name=detectors.names[s],
             kind=detectors.kinds[s],
-            said=detectors.said(s, 1 if values[s] >= middle[s] else -1, float(values[s])),
+            said=detectors.said(s, _side(detectors.sides[s], values[s] >= middle[s]), float(values[s])),
             value=detectors.shown(s, float(values[s])),
             low=detectors.shown(s, float(ranges[0][s])),
             high=detectors.shown(s, float(ranges[1][s])),
         )
         for s in chosen
     )
+
+
+def _side(sides: tuple[int, ...], high: bool) -> int:
+    wanted = 1 if high else -1
+    return wanted if wanted in sides else sides[0]
 
 
 def usual(values: Array) -> tuple[Array, Array]:

@@ -29,6 +29,8 @@ _FIELDS = {
     "scores_asked_ratio": "answers",
 }
 """Fields of a View that mean nothing where the log lacks this."""
+_ALSO = {"exposure": "answers"}
+"""Live, what was asked for is always known; a log that holds no answers does not say it either."""
 _PLAIN = tuple(f for f in View.__struct_fields__ if f not in ("principal", "attributes", "rows"))
 
 
@@ -56,19 +58,18 @@ class Watcher:
         """Learn from a batch what the log holds."""
         have = self.have
         if len(batch) and len(have) < len(NEEDS):
-            shown = {
-                "inputs": lambda: batch.fingerprint.any(),
-                "raw_inputs": lambda: batch.traits.any(),
+            shown: dict[str, Callable[[], object]] = {
+                "inputs": batch.fingerprint.any,
+                "raw_inputs": batch.traits.any,
                 "answers": lambda: (batch.top1 >= 0).any() or not np.isnan(batch.values).all(),
                 "confidence": lambda: not np.isnan(batch.confidence).all(),
-                "profile": lambda: batch.codes.any(),
+                "profile": batch.codes.any,
                 "attributes": lambda: any(batch.attributes),
             }
             have.update(word for word, look in shown.items() if word not in have and look())
 
     def silent(self) -> dict[str, str]:
         """The detectors and rules that could not be computed, each with what it lacks."""
-        words = [w for w in NEEDS if w in self.have]
         rules = {
             r.name: sorted({_FIELDS[c.field] for c in r.conditions if c.field in _FIELDS} - self.have)
             for r in self.rules
@@ -76,7 +77,11 @@ class Watcher:
         lacking = {
             f"rule {n}": "needs " + " and ".join(NEEDS[w] for w in missing) for n, missing in rules.items() if missing
         }
-        return self.detectors.missing(words) | lacking
+        return self._lacking() | lacking
+
+    def _lacking(self) -> dict[str, str]:
+        more = {n: f"needs {NEEDS[w]}" for n, w in _ALSO.items() if w not in self.have and n in self.names}
+        return more | self.detectors.missing([w for w in NEEDS if w in self.have])
 
     def read(self, views: Views) -> Array:
         """(u, S) as of Detectors, NaN in the columns of those that lack something; rules are run beside."""
@@ -90,9 +95,9 @@ class Watcher:
         return values
 
     def _blinded(self) -> Array:
-        if self._seen != self.have:
+        if self._seen is None or self._seen != frozenset(self.have):
             self._seen = frozenset(self.have)
-            missing = self.detectors.missing([w for w in NEEDS if w in self.have])
+            missing = self._lacking()
             self._blind = np.array([i for i, n in enumerate(self.detectors.names) if n in missing], np.intp)
         return self._blind
 

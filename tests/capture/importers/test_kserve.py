@@ -73,7 +73,14 @@ def test_a_response_far_behind_its_request_is_found_and_one_that_never_comes_is_
 
 def test_headers_beside_the_body_are_read_too(tmp_path):
     def half(kind, body):
-        return {"headers": {"Ce-Id": "a", "Ce-Type": f"org.kubeflow.serving.inference.{kind}", "Ce-Time": "2026-01-01T00:00:00Z"}, "body": body}
+        return {
+            "headers": {
+                "Ce-Id": "a",
+                "Ce-Type": f"org.kubeflow.serving.inference.{kind}",
+                "Ce-Time": "2026-01-01T00:00:00Z",
+            },
+            "body": body,
+        }
 
     path = written(tmp_path, [half("request", '{"instances": [[1, 2]]}'), half("response", {"predictions": [0.5]})])
     (block,), _ = read(path)

@@ -1,4 +1,5 @@
 import gzip
+import json
 import os
 from pathlib import Path
 
@@ -56,14 +57,20 @@ def test_envoy_shows_no_secret():
     assert block.answered == 2
 
 
-def test_kong_alone_and_in_batches():
+def test_kong():
     rows, shared, _ = told("kong")
-    assert rows == [
-        ("acct-1", 0.123, 200, "/v1/models/iris:predict"),
-        ("198.51.100.4", 1.0, 200, "/v1/models/iris:predict"),
-        ("198.51.100.4", 2.0, 200, "/health"),
-    ]
+    assert rows == [("acct-1", 0.123, 200, "/v1/models/iris:predict")]
     assert shared["acct-1"] == {"organisation": "default", "network": "203.0.113.0/24", "agent": "curl/8.5"}
+
+
+def test_kong_in_batches(tmp_path):
+    one = json.loads((GOLDEN / "kong.jsonl").read_text())
+    path = tmp_path / "kong.jsonl"
+    path.write_text(
+        json.dumps([one, {**one, "request": {**one["request"], "id": "a2"}}]) + "\n" + json.dumps([one]) + "\n"
+    )
+    _, (block,), said = read(path)
+    assert (len(block.visits), block.twice, said.lines, said.bad) == (2, 1, 3, 0)
 
 
 def test_aws_api_gateway_as_cloudwatch_exports_it():

@@ -42,7 +42,7 @@ def test_looks_are_few_and_of_every_band(scene):
 
 def test_whoever_asked_little_or_was_not_coded_is_not_seen(scene):
     views = scene.views()
-    few = views.placed.copy()
+    few = views.placed.astype(float)
     few[:3] = (15, 0, np.nan)
     assert visible(msgspec.structs.replace(views, placed=few))[0] == 3
 

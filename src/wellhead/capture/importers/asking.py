@@ -91,7 +91,9 @@ def _inputs(cursor: duckdb.DuckDBPyConnection, profile: Profile | None, kept: Ar
     cast = f"TRY_CAST(e AS DOUBLE{'[]' * deep})"
     # some protocols send an image's pixels in one row
     either = f"CASE WHEN len({flat}) > 0 THEN {flat} ELSE TRY_CAST(e AS DOUBLE[]) END" if deep > 1 else "x"
-    cursor.execute(f"CREATE OR REPLACE TEMP TABLE numbers AS SELECT {either} AS x FROM (SELECT e, {cast} AS x FROM cells)")
+    cursor.execute(
+        f"CREATE OR REPLACE TEMP TABLE numbers AS SELECT {either} AS x FROM (SELECT e, {cast} AS x FROM cells)"
+    )
     widths = _plain(cursor.execute("SELECT coalesce(len(x), 0) AS w FROM numbers").fetchnumpy()["w"]).astype(np.int64)
     numbers = _plain(cursor.execute("SELECT unnest(x) AS x FROM numbers").fetchnumpy()["x"]).astype(np.float32)
     width = int(np.prod(shape)) if shape else int(np.bincount(widths).argmax()) if widths.size else 0

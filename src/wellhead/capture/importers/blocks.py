@@ -10,7 +10,7 @@ from typing import BinaryIO, cast
 
 from wellhead.core.errors import MissingExtra, StoreError
 
-BLOCK = 32 << 20
+BLOCK = 64 << 20
 LONGEST = 64 << 20
 """A line may be so long; a longer one is one malformed line, and is skipped."""
 _HEAD = 1 << 16
@@ -96,7 +96,7 @@ def _blocks(stream: BinaryIO, spot: BinaryIO, size: int) -> Iterator[None]:
             yield
             rest = _skipped(stream)
     if rest:
-        _put(spot, rest, b"\n")
+        _put(spot, rest, b"" if rest.endswith(b"\n") else b"\n")
         yield
 
 

@@ -169,12 +169,10 @@ def _optional(fields: Fields, pointers: Pointers, kind: str) -> str:
     return fields.number(pointers, kind) if fields.has(pointers) else f"NULL::{kind}"
 
 
-def answered(mapping: Mapping, fields: Fields) -> str:
-    """SQL that is true for answered inference calls; where a log tells no status, all were answered."""
-    told = mapping.answered or ("" if fields.has(mapping.status) else "yes")
-    status = {"": "status BETWEEN 200 AND 299", "no": "false"}.get(told, "coalesce(status, 200) BETWEEN 200 AND 299")
+def answered(mapping: Mapping) -> str:
+    """SQL that is true for answered inference calls; what has no status was answered."""
     calls = f"regexp_matches(coalesce(path, ''), {quoted(mapping.paths)})" if mapping.paths else _POSTS
-    return f"coalesce({status} AND {calls}, false)"
+    return f"coalesce(coalesce(status, 200) BETWEEN 200 AND 299 AND {calls}, false)"
 
 
 _POSTS = "coalesce(method, 'POST') IN ('POST', 'PUT')"

@@ -41,7 +41,7 @@ KEYS = (frozenset({"id", "type", "specversion"}), frozenset({"ce-id", "ce-type"}
 WAITING = 100_000
 """Requests whose response has not come yet that are kept; of older ones it is said that they were not answered."""
 
-_TOP = {n: "JSON" for n in ("data", "body", "headers", "metadata")} | {
+_TOP = dict.fromkeys(("data", "body", "headers", "metadata"), "JSON") | {
     n: "VARCHAR"
     for n in ("id", "type", "time", "inferenceservicename", "namespace", "endpoint", "ce-id", "ce-type", "ce-time")
 }

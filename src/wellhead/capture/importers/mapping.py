@@ -30,7 +30,8 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     line: what a request line `GET /path HTTP/1.1` is in, where method and path are in no place of their own.
     principal: who asked; where it says nothing the credential, shown as a hash of it, and then the address.
     address, agent, organisation, plan, use, created_day: of the caller.
-    rows: questions in one request, 1 where it says nothing.  answered: `yes` or `no` where the status says nothing.
+    status: HTTP status, or `success` and `failure`; where it says nothing, the request was answered.
+    rows: questions in one request, 1 where it says nothing.
     inputs: (n, ...) numbers, one row of them, or texts: JSON.  input: anything that is equal where the question was.
     scores: (n, k) or (k,).  labels: an index or name, or an array of them.  confidence: of the best class, 0..1.
     values: a regressor's numbers.  given: what the answers give away, where scores and labels do not say.
@@ -58,7 +59,6 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     method: Pointers = ()
     path: Pointers = ()
     status: Pointers = ()
-    answered: Literal["", "yes", "no"] = ""
     rows: Pointers = ()
     inputs: Pointers = ()
     input: Pointers = ()

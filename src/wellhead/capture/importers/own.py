@@ -89,16 +89,22 @@ class Own:
         """Fill the table `asked` with one block after the other."""
         if path.suffix == ".parquet":
             for part in parquet_parts(self._cursor, path, progress, ROWS):
-                yield self._made(f"(SELECT *, 'event' AS kind FROM {part})", None)
+                self._made(f"(SELECT *, 'event' AS kind FROM {part})", None)
+                yield
             return
         with tempfile.NamedTemporaryFile(prefix="wellhead-") as spot:
             for _ in blocks(path, cast(BinaryIO, spot), progress):
-                yield self._made(read_objects(_COLUMNS, Path(spot.name)), Path(spot.name))
+                self._made(read_objects(_COLUMNS, Path(spot.name)), Path(spot.name))
+                yield
 
     def _made(self, source: str, spot: Path | None) -> None:
         cursor = self._cursor
-        cursor.execute(f"CREATE OR REPLACE TEMP TABLE asked AS SELECT {_SELECT}, {self._packed(source)} FROM {self._joined(source)}")
-        row = cursor.execute("SELECT count(*), count(*) FILTER (kind = 'event'), count(*) FILTER (NOT good) FROM asked").fetchone()
+        cursor.execute(
+            f"CREATE OR REPLACE TEMP TABLE asked AS SELECT {_SELECT}, {self._packed()} FROM {self._joined(source)}"
+        )
+        row = cursor.execute(
+            "SELECT count(*), count(*) FILTER (kind = 'event'), count(*) FILTER (NOT good) FROM asked"
+        ).fetchone()
         seen, events, bad = (int(n) for n in row) if row else (0, 0, 0)
         self.told.lines += seen
         self.told.bad += bad
@@ -107,7 +113,7 @@ class Own:
         if events < seen:
             cursor.execute("CREATE OR REPLACE TEMP TABLE asked AS SELECT * FROM asked WHERE kind = 'event' AND good")
 
-    def _packed(self, source: str) -> str:
+    def _packed(self) -> str:
         """The columns that are bytes; codes only of the profile that is asked for."""
         ours = quoted(self._profile.id if self._profile is not None else "")
         codes = f"CASE WHEN e.profile = {ours} THEN e.codes {'ELSE c.codes' if self._late else ''} END"

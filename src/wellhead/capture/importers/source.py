@@ -54,7 +54,8 @@ class Tables:
         if path.suffix == ".parquet":
             for part in parquet_parts(self.cursor, path, progress, ROWS):
                 described = self.cursor.execute(f"DESCRIBE SELECT * FROM {part}").fetchall()
-                yield self._made((part, Fields({row[0]: row[1] for row in described})), None)
+                self._made((part, Fields({row[0]: row[1] for row in described})), None)
+                yield
             return
         with tempfile.NamedTemporaryFile(prefix="wellhead-") as spot:
             for _ in blocks(path, cast(BinaryIO, spot), progress):
@@ -77,7 +78,7 @@ class Tables:
         """Create the table, count and sample what is bad, and drop it."""
         sql, fields = source
         kept = f"SELECT {select(self.mapping, fields)} FROM {sql}"
-        good = f"{answered(self.mapping, fields)} AS answered, true AS whole"
+        good = f"{answered(self.mapping)} AS answered, true AS whole"
         self.cursor.execute(f"CREATE OR REPLACE TEMP TABLE asked AS SELECT *, {good} FROM ({kept})")
         row = self.cursor.execute(f"SELECT count(*), count(*) FILTER ({_BAD}) FROM asked").fetchone()
         seen, bad = (int(row[0]), int(row[1])) if row else (0, 0)

@@ -70,7 +70,8 @@ def fit_source(values: Array, rows: Array, owner: Array | None = None, asked: Ar
     principal follows what chance does to it, at best; without such the covariance, between + within / n, is parted by
     least squares over the outer products.
     """
-    known = np.where(np.isfinite(values), values, np.nanmean(np.where(np.isfinite(values), values, np.nan), axis=0))
+    there = np.isfinite(values)
+    known = np.where(there, values, np.where(there, values, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1))
     weight = 1.0 / (0.05 + 1.0 / rows) ** 2
     mean = np.average(known, axis=0, weights=weight)
     x = known - mean

@@ -44,7 +44,7 @@ class Ties(NamedTuple):
     def shared(self, which: Array, kind: int) -> Array:
         """(k, k) bool: share a rare value; kind 0: of organisation, network or agent, 1: of the day of sign-up."""
         sets = [self.values[i][kind] for i in which.tolist()]
-        return np.array([[bool(a & b) for b in sets] for a in sets]).reshape(len(sets), len(sets))
+        return np.array([[bool(a & b) for b in sets] for a in sets], bool).reshape(len(sets), len(sets))
 
 
 def ties_of(views: Views, rng: np.random.Generator) -> Ties:
@@ -74,7 +74,7 @@ def lockstep(hours: Array) -> Array:
 
 def apart(a: Array, b: Array) -> Array:
     """(k, k) seconds between times."""
-    return np.abs(a[:, None] - b)
+    return np.asarray(np.abs(a[:, None] - b))
 
 
 def _relay(first: Array, last: Array) -> Array:

@@ -1,0 +1,64 @@
+import gzip
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wellhead.capture.importers import blocks as module
+from wellhead.capture.importers.blocks import blocks, files_of, head
+from wellhead.core.errors import StoreError
+
+
+def read(path, size):
+    spot, moved = io.BytesIO(), []
+    found = [spot.getvalue() for _ in blocks(path, spot, moved.append, size)]
+    return found, sum(moved)
+
+
+@given(text=st.text("ab\n", max_size=60), size=st.integers(1, 20))
+def test_blocks_are_whole_lines_and_lose_nothing(tmp_path_factory, text, size):
+    path = tmp_path_factory.mktemp("b") / "log"
+    path.write_text(text)
+    found, moved = read(path, size)
+    whole = text if text.endswith("\n") or not text else text + "\n"
+    assert b"".join(found).decode() == whole
+    assert all(block.endswith(b"\n") for block in found)
+    assert moved == len(text)
+
+
+def test_a_line_without_end_is_cut_and_skipped(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "LONGEST", 50)
+    path = tmp_path / "log"
+    path.write_text("a\n" + "x" * 500 + "\nb\n")
+    found, _ = read(path, 20)
+    assert b"".join(found).split(b"\n")[0] == b"a"
+    assert b"".join(found).endswith(b"\nb\n")
+
+
+def test_a_cut_archive_gives_what_came_before(tmp_path):
+    path = tmp_path / "log.gz"
+    path.write_bytes(gzip.compress(b"".join(b"%d\n" % (i * i) for i in range(9000)))[:-2000])
+    spot, found = io.BytesIO(), 0
+    with pytest.raises(StoreError, match="cannot read"):
+        for _ in blocks(path, spot, None, 1000):
+            found += 1
+    assert found > 3
+
+
+def test_names_are_files_folders_globs_and_our_own_log(tmp_path):
+    for name in ("b.log", "a.log", ".hidden", "own/entries/000001.jsonl", "own/entries/000000.jsonl", "own/state"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x\n")
+    assert [p.name for p in files_of([str(tmp_path / "*.log"), str(tmp_path / "a.log")])] == ["a.log", "b.log"]
+    assert [p.name for p in files_of([str(tmp_path / "own")])] == ["000000.jsonl", "000001.jsonl"]
+    assert ".hidden" not in [p.name for p in files_of([str(tmp_path)])]
+    with pytest.raises(StoreError, match="got none"):
+        files_of([str(tmp_path / "absent*")])
+
+
+def test_the_head_is_unpacked(tmp_path):
+    path = tmp_path / "x.gz"
+    path.write_bytes(gzip.compress(b"hello\n"))
+    assert head(path) == b"hello\n"

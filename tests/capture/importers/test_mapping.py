@@ -1,0 +1,35 @@
+import pytest
+
+from wellhead.capture.importers.mapping import FIELDS, parse, shipped
+from wellhead.core.errors import ConfigError
+
+GOOD = 'name = "mine"\ntime = "ts"\nprincipal = ["/user/id", "client"]\n'
+
+
+def test_one_pointer_needs_no_list():
+    mapping = parse(GOOD, "mine.toml")
+    assert (mapping.time, mapping.principal) == (("ts",), ("/user/id", "client"))
+
+
+def test_all_shipped_mappings_say_what_they_lack_and_find_time_and_caller():
+    for mapping in shipped().values():
+        assert mapping.lacks
+        assert mapping.time
+        assert mapping.principal
+    assert "principal" in FIELDS
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (GOOD + 'principle = "x"', "did you mean `principal`"),
+        ('name = "mine"\nprincipal = "u"', "where to find `time`"),
+        (GOOD + 'kind = "text"', "expected a `pattern`"),
+        (GOOD + "time = [", "syntax error"),
+        (GOOD + "status = 3", "status"),
+    ],
+)
+def test_what_is_wrong_is_said_with_the_file(text, said):
+    with pytest.raises(ConfigError, match="mine.toml") as raised:
+        parse(text, "mine.toml")
+    assert said in str(raised.value)

@@ -1,0 +1,154 @@
+import io
+import sys
+
+import numpy as np
+import pytest
+from promising import profile
+from serving import NOW, WIDTH, exchange
+
+from wellhead.core.errors import WellheadError
+from wellhead.core.event import Answer, Exchange
+from wellhead.core.exposure import Exposure
+from wellhead.meter import pack
+from wellhead.serve import profiles, refit
+from wellhead.serve.assemble import assemble
+from wellhead.serve.refit import Refitting, learn, task
+
+RNG = np.random.default_rng(17)
+OPEN = "[valve]\nmax_drawn = 1.0\nmax_drawn_group = 1.0\n[detect]\nlink_every_s = 1e6\n"
+
+
+@pytest.fixture
+def worker(place, clock):
+    config = place.config(OPEN)
+    profiles.save(config, profile())
+    worker = assemble(config, clock)
+    worker.aides = [Refitting(worker.observer)]
+    yield worker
+    worker.stop()
+
+
+def labels_only(name, inputs, request):
+    """As after a label-only defence."""
+    x = exchange(name, inputs, request)
+    x.answer = Answer(Exposure.LABEL, labels=x.answer.scores.argmax(axis=1))
+    return x
+
+
+def ask(worker, n=192, name="thief", make=exchange):
+    for i in range(0, n, 32):
+        worker.put(make(name, RNG.normal(size=(32, WIDTH)), f"{name}-{i}"))
+    worker.turn()
+
+
+def finish(worker):
+    (aide,) = worker.aides
+    worker.turn()
+    aide.wait()
+    worker.turn()
+    return aide
+
+
+def test_learners_in_a_process_of_their_own_reproduce_what_was_told(worker):
+    ask(worker)
+    assert finish(worker).refits == 1
+    aide = worker.aides[0]
+    assert aide.error == ""
+
+
+def test_a_better_refit_is_the_reading_and_can_close_the_valve(worker, monkeypatch):
+    monkeypatch.setattr(Refitting, "_learn", lambda self, sent: 0.999)
+    ask(worker)
+    before = worker.observer.damage.readings[("thief",)]
+    finish(worker)
+    after = worker.observer.damage.readings[("thief",)]
+    assert (after.by, after.replication) == ("refit", 0.999) and before.by != "refit"
+    assert not worker.observer.at_least("thief", after)
+    assert worker.gate.decision("thief", NOW) is not None
+    assert "100% of the model" in worker.observer.findings[0].detail
+
+
+def test_a_worse_refit_changes_nothing(worker, monkeypatch):
+    monkeypatch.setattr(Refitting, "_learn", lambda self, sent: 0.01)
+    ask(worker)
+    finish(worker)
+    assert worker.observer.damage.readings[("thief",)].by != "refit"
+    assert worker.observer.damage.refits == {}
+
+
+def test_one_refit_at_a_time_and_another_only_after_enough_new_inputs(worker, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Refitting, "_learn", lambda self, sent: asked.append(1) or 0.1)
+    ask(worker)
+    for _ in range(3):
+        finish(worker)
+    assert len(asked) == 1
+    ask(worker, 32)
+    finish(worker)
+    assert len(asked) == 1
+    ask(worker, 128)
+    finish(worker)
+    assert len(asked) == 2
+
+
+def test_repeats_buy_no_refit(worker, monkeypatch):
+    monkeypatch.setattr(Refitting, "_learn", lambda self, sent: pytest.fail("refitted"))
+    same = RNG.normal(size=(32, WIDTH))
+    for i in range(10):
+        worker.put(exchange("monitor", same, f"m{i}"))
+    worker.turn()
+    finish(worker)
+
+
+def test_a_refit_that_takes_too_long_is_given_up(worker):
+    worker.aides = [Refitting(worker.observer, limit_s=0.01)]
+    ask(worker)
+    assert finish(worker).refits == 1
+    assert worker.observer.damage.refits == {}
+
+
+def test_learners_that_fail_are_said_once_and_the_ledger_still_reads(worker, monkeypatch, capsys):
+    monkeypatch.setattr(refit, "_MODULE", "wellhead.serve.nowhere")
+    ask(worker)
+    aide = finish(worker)
+    assert "nowhere" in aide.error
+    assert capsys.readouterr().err.count("readings are those of the ledgers alone") == 1
+    ask(worker, 320)
+    assert finish(worker).refits == 1
+
+
+def test_where_inputs_lie_far_out_and_nothing_was_refitted_the_reading_is_at_least(worker):
+    worker.aides = []
+    for i in range(8):
+        worker.put(exchange("noise", RNG.uniform(-4, 4, size=(32, WIDTH)), f"n{i}"))
+        worker.put(exchange("plain", RNG.normal(size=(32, WIDTH)) * 0.7, f"p{i}"))
+    worker.turn()
+    observer = worker.observer
+    assert observer.at_least("noise", observer.damage.readings[("noise",)])
+    assert not observer.at_least("plain", observer.damage.readings[("plain",)])
+
+
+def test_the_task_holds_what_was_told_and_the_process_says_the_best_share(worker, monkeypatch, capsys):
+    ask(worker, make=labels_only)
+    batch = worker.observer.damage.recall(("thief",), 0.0, profile().id)
+    made = task(batch, profile())
+    assert made["inputs"].shape == (192, profile().code_map.step.size)
+    assert set(made["told"]) == {"labels"}
+    assert 0.6 < learn(made) <= 1.0
+    ask(worker, name="rich")
+    scored = task(worker.observer.damage.recall(("rich",), 0.0, profile().id), profile())
+    assert scored["told"]["scores"].sum(axis=1) == pytest.approx(1.0)
+
+    class Pipe:
+        buffer = io.BytesIO(pack.dump("refit", made))
+
+    monkeypatch.setattr(sys, "stdin", Pipe)
+    monkeypatch.setattr(refit.os, "nice", lambda _: 0)
+    refit.main()
+    assert float(capsys.readouterr().out) == pytest.approx(learn(made))
+
+
+def test_a_task_that_was_cut_is_no_task(monkeypatch):
+    with pytest.raises(WellheadError):
+        pack.load("refit", pack.dump("refit", {"a": 1})[:-1])
+    assert isinstance(exchange("a", np.ones(WIDTH), "r"), Exchange)
