@@ -16,9 +16,10 @@ from pathlib import Path
 import msgspec
 
 from benchmarks import detect_report, results
-from benchmarks.detect_cell import FULL, QUICK, Size, cell_of, stage
+from benchmarks.detect_cell import cell_of
 from benchmarks.detect_gangs import QUICKLY, REQUIRED, gangs
 from benchmarks.detect_rows import Found, details, figures, rows
+from benchmarks.detect_stage import FULL, QUICK, Size, stage
 from benchmarks.detect_victims import NAMES, victim
 from benchmarks.detect_world import CACHE, DEVELOPMENT_SEED, TEST_SEEDS
 from benchmarks.results import RESULTS

@@ -2,47 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
 
-from benchmarks.detect_attackers import REQUIRED, attackers, rehearsals
+from benchmarks.detect_attackers import REQUIRED, rehearsals
 from benchmarks.detect_compare import Compared, along, compare, ours
-from benchmarks.detect_harness import Alarm, Clones, World, alarms, promised, world
-from benchmarks.detect_lookalikes import declared, lookalikes
+from benchmarks.detect_harness import Alarm, alarms, promised
 from benchmarks.detect_metrics import NEVER, SegmentRow
 from benchmarks.detect_peers import Honest, judge
-from benchmarks.detect_recorded import ATTACKS, Recorded, recorded
-from benchmarks.detect_tenants import tenants
-from benchmarks.detect_world import BUDGET, Stream, Victim, total_rows
+from benchmarks.detect_stage import BUDGETS, COARSE, FULL, STRICT, Size, Stage, judged, said, split
+from benchmarks.detect_world import BUDGET, Stream
 from wellhead.detect.looks import Looks, joined
-from wellhead.detect.promise import Promise
 
-STRICT, COARSE = 0.001, 0.01
-BUDGETS = {STRICT: "1 per 1000 principals per 30 days", COARSE: "1 per 100 principals per 30 days"}
 MOST = 1e6
 """Stands for infinity, which JSON has not."""
 GRID = (32, 128, 512, BUDGET)
-_PEERS = (200, 500, 1000)
-
-
-class Size(NamedTuple):
-    """Principals: undeclared for calibration (the yardstick's included) and test, declared of each use for both."""
-
-    calibration: int
-    test: int
-    declared_calibration: int
-    declared_test: int
-    peers: tuple[int, int, int] = _PEERS
-    attacks: tuple[str, ...] = tuple(ATTACKS)
-
-
-FULL = Size(3900, 3400, 900, 350)
-QUICK = Size(1100, 600, 0, 0, (60, 300, 300), ("A1 uniform", "A3 jacobian", "A6 margin", "A7 data-free"))
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,82 +75,6 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-class Stage(NamedTuple):
-    """Everybody's streams and looks, and the two promises."""
-
-    victim: Victim
-    world: World
-    recorded: Recorded
-    calibration: list[Stream]
-    test: list[Stream]
-    attacks: list[Stream]
-    alikes: list[Stream]
-    looks: dict[str, Looks]
-    segments: dict[str, str]
-    promises: dict[float, Promise]
-    clones: Clones
-    us_per_event: float
-
-
-def split(name: str) -> tuple[str, str]:
-    """Number and words of a scenario's name."""
-    number, _, words = name.partition(" ")
-    return number, words
-
-
-def said(what: str, since: float) -> None:
-    """One line of progress."""
-    print(f"    {what}: {time.perf_counter() - since:.1f} s", file=sys.stderr, flush=True)
-
-
-def stage(victim: Victim, seed: int, size: Size) -> Stage:
-    """Play everybody and make the promises; nothing of the test has been looked at until then."""
-    start = time.perf_counter()
-    told = recorded(victim, seed, size.attacks)
-    said("attacks run", start)
-    start = time.perf_counter()
-    people = {
-        "calibration": tenants(victim, size.calibration, 10 * seed + 1, "c"),
-        "declared calibration": declared(victim, size.declared_calibration, 10 * seed + 1, "dc"),
-        "test": tenants(victim, size.test, 10 * seed + 2, "t"),
-        "declared test": declared(victim, size.declared_test, 10 * seed + 2, "dt"),
-        "attacks": attackers(victim, told, seed),
-        "alikes": lookalikes(victim, told, seed),
-    }
-    everybody = [s for streams in people.values() for s in streams]
-    played = world(victim, told.table, everybody)
-    said(f"{len(everybody)} principals, {total_rows(everybody)} rows", start)
-    start, cpu = time.perf_counter(), time.process_time()
-    looks = {name: played.looks(streams) for name, streams in people.items() if streams}
-    cost = (time.process_time() - cpu) / total_rows(everybody) * 1e6
-    said("looks", start)
-    segments = {s.name: s.segment or "undeclared" for s in everybody}
-    promises = {
-        STRICT: promised(looks["calibration"], segments, BUDGETS[STRICT], played.detectors, seed),
-        COARSE: promised(
-            joined(looks[k] for k in ("calibration", "declared calibration") if k in looks),
-            segments,
-            BUDGETS[COARSE],
-            played.detectors,
-            seed,
-        ),
-    }
-    return Stage(
-        victim,
-        played,
-        told,
-        people["calibration"],
-        [*people["test"], *people["declared test"]],
-        people["attacks"],
-        people["alikes"],
-        looks,
-        segments,
-        promises,
-        Clones(victim, told.table, seed),
-        cost,
-    )
-
-
 def cell_of(s: Stage, seed: int, size: Size = FULL, peers: bool = True) -> Cell:
     """All single-account figures of one victim and seed."""
     runs = [*singles(s), whitebox(s, seed)]
@@ -191,11 +93,6 @@ def cell_of(s: Stage, seed: int, size: Size = FULL, peers: bool = True) -> Cell:
         us_per_event=s.us_per_event,
         notes=tuple(f"{s.victim.name}: {name} left out: {why}" for name, why in s.recorded.notes.items()),
     )
-
-
-def judged(s: Stage, looks: Looks, alpha: float, segments: dict[str, str] | None = None) -> dict[str, Alarm]:
-    """Alarms of these looks under the promise of alpha; whoever is not declared is undeclared."""
-    return alarms(s.promises[alpha], looks, segments or s.segments, alpha)
 
 
 def kept(s: Stage) -> tuple[SegmentRow, ...]:

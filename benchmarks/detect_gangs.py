@@ -9,9 +9,9 @@ import msgspec
 import numpy as np
 
 from benchmarks.detect_campaigns import campaigns, given_up
-from benchmarks.detect_cell import STRICT, Stage, judged, said, split
 from benchmarks.detect_harness import as_one, batch_of
 from benchmarks.detect_metrics import NEVER, Number, campaign
+from benchmarks.detect_stage import STRICT, Stage, judged, said, split
 from benchmarks.detect_world import START_S, Stream
 from wellhead.core.batch import Batch
 from wellhead.detect.link.link import link

@@ -95,8 +95,7 @@ def _cifar() -> Raw | None:
     import duckdb
     from PIL import Image
 
-    columns = [c[0] for c in duckdb.sql(f"describe select * from read_parquet('{path}')").fetchall()]
-    found = duckdb.sql(f"select {columns[0]}, {columns[1]} from read_parquet('{path}') limit 44000").fetchall()
+    found = duckdb.sql(f"select jpeg, label from read_parquet('{path}') limit 44000").fetchall()
     x = np.array([np.asarray(Image.open(io.BytesIO(a)).convert("L").resize((12, 12), Image.BOX)) for a, _ in found])
     x, y = x.astype(np.float32) / 255, np.array([b for _, b in found])
     train, *rest = _cut(np.arange(len(x)), (8000, 1500, 24_000, 8_000, 1500))
@@ -139,9 +138,7 @@ def _sst2() -> Raw | None:
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
-    columns = [c[0] for c in duckdb.sql(f"describe select * from read_parquet('{path}')").fetchall()]
-    text, label = (next(c for c in columns if c in names) for names in (("text", "sentence"), ("label",)))
-    found = duckdb.sql(f"select {text}, {label} from read_parquet('{path}')").fetchall()
+    found = duckdb.sql(f"select text, label from read_parquet('{path}')").fetchall()
     texts, labels = map(list, zip(*found, strict=True))
     train, *rest = _cut(np.arange(len(texts)), _shares(len(texts)))
     model = make_pipeline(TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), LogisticRegression(C=20, max_iter=60))

@@ -10,10 +10,11 @@ import msgspec
 import numpy as np
 
 from benchmarks.detect_attackers import REQUIRED
-from benchmarks.detect_cell import COARSE, STRICT, Cell, Run
+from benchmarks.detect_cell import Cell, Run
 from benchmarks.detect_compare import OURS, by_detector, cells, fidelities, peer_rows, tradeoffs
 from benchmarks.detect_gangs import Gang
 from benchmarks.detect_metrics import NEVER, Details, Number, ScenarioRow, SegmentRow, beaten_share, bootstrap, worst
+from benchmarks.detect_stage import COARSE, STRICT
 from benchmarks.results import Figure
 
 REFERENCE = 3000

@@ -98,7 +98,7 @@ class Pages(NamedTuple):
         at = self.starts[of] + (start[of] + stride[of] * place) % np.maximum(sizes[of], 1)
         if lean is not None:
             # The largest of log weight + Gumbel noise are a weighted sample without replacement.
-            order = np.lexsort((-(self.z[at] @ lean + rng.gumbel(size=at.size)), of))
+            order = np.lexsort((-(self.z[at] @ lean[: self.z.shape[1]] + rng.gumbel(size=at.size)), of))
             at = at[order[_numbered(tried)[1] < wanted[of]]]
         found = self.order[at]
         rng.shuffle(found)

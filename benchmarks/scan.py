@@ -121,13 +121,15 @@ def write_coded(path: Path, events: int, profile: Profile) -> None:
             hashes = np.array([int(i, 16) for i in c["input"]], np.uint64)[:, None]
             rows = zip(
                 packed(codes), packed(hashes), packed(strongest(p)[0]), packed(traits(x, residue)),
-                (p.max(1) * 1000).astype(int).tolist(), p.argmax(1).tolist(), c["time"], c["principal"], c["request"], c["ip"],
+                (p.max(1) * 1000).astype(int).tolist(), p.argmax(1).tolist(),
+                c["time"], c["principal"], c["request"], c["ip"],
                 strict=True,
             )  # fmt: skip
             f.writelines(
                 f'{{"agent":"","asked":3,"classes":{CLASSES},"codes":"{k}","confidence_pm":[{s}],"endpoint":"/v2/models/m/infer",'
                 f'"fingerprints":"{h}","given":3,"kind":"event","method":"POST","model":"m","network":"{a}","principal":"{w}",'
-                f'"profile":"{profile.id}","request":"{r}","rows":1,"scores":"{q}","status":200,"time_us":{int(float(t) * 1e6)},'
+                f'"profile":"{profile.id}","request":"{r}","rows":1,"scores":"{q}","status":200,'
+                f'"time_us":{int(float(t) * 1e6)},'
                 f'"top1":[{y}],"traits":"{u}","v":1}}\n'
                 for k, h, q, u, s, y, t, w, r, a in rows
             )
@@ -177,6 +179,8 @@ def _full(path: Path, _: bool) -> Any:
 
 
 def _measured(job: Any, path: Path, own: bool) -> tuple[float, float, Any]:
+    import duckdb  # noqa: F401  # starting up is no part of what an event costs
+
     begun = time.process_time()
     said = job(path, own)
     spent = time.process_time() - begun
@@ -195,7 +199,8 @@ def to_parquet(source: Path, target: Path) -> None:
 
     with duckdb.connect(config={"threads": 1}) as c:
         c.execute(
-            f"COPY (FROM read_json('{source}', format='newline_delimited')) TO '{target}' (FORMAT parquet, COMPRESSION zstd)"
+            f"COPY (FROM read_json('{source}', format='newline_delimited')) TO '{target}' (FORMAT "
+            f"parquet, COMPRESSION zstd)"
         )
 
 

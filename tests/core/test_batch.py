@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wellhead.core.batch import ATTRIBUTES, from_events
+from wellhead.core.batch import ATTRIBUTES, from_events, visits_of
 from wellhead.core.codec import pack, unpack
 from wellhead.core.errors import AuditError
 from wellhead.core.event import Event
@@ -131,6 +131,8 @@ def event(**fields):
         [event(rows=1, confidence_pm=(1, 2))],
         [event(values=("a few",))],
         [event(codes="AAA")],
+        [event(traits="AAAA"), event(traits="AAAAAAAA")],
+        [event(traits="AAAAAAAA")],
         [event(rows=2, fingerprints=pack(np.zeros(3, "<u8")))],
         [event(rows=1, fingerprints=pack(np.zeros(2, "<u8")))],
         [event(codes=pack(np.zeros((1, 4), np.int8))), event(codes=pack(np.zeros((1, 6), np.int8)))],
@@ -140,3 +142,17 @@ def event(**fields):
 def test_columns_that_do_not_fit_their_rows_are_damage(damaged):
     with pytest.raises(AuditError, match="expected"):
         from_events(damaged)
+
+
+def test_traits_of_events_without_them_are_unknown():
+    batch = from_events([event(traits=pack(np.array([[1, 2, 3]], np.uint8))), event()])
+    assert batch.traits.tolist() == [[1, 2, 3], [0, 0, 0]]
+    assert from_events([event()]).traits.shape == (1, 0)
+
+
+def test_visits_are_requests_of_any_status_each_once():
+    some = [event(endpoint="/a"), event(endpoint="/a", part=1), event(principal="bob", status=404, given=0, time_us=7)]
+    visits = visits_of(some)
+    assert (visits.names, visits.principal.tolist(), visits.endpoint) == (("ann", "bob"), [0, 1], ("/a", ""))
+    assert (visits.status.tolist(), visits.time_s.tolist()) == ([200, 404], [1e-6, 7e-6])
+    assert len(visits_of([])) == 0

@@ -1,3 +1,4 @@
+import msgspec
 import numpy as np
 import pytest
 from metering import classifier, inputs, regressor
@@ -14,6 +15,16 @@ def test_bytes_bring_the_same_profile_back(profile):
     assert (back.code(x) == profile.code(x)).all()
     assert (back.features(back.code(x)) == profile.features(profile.code(x))).all()
     assert (back.reference_features == profile.reference_features).all()
+
+
+def test_the_space_comes_back_too_stays_with_a_new_reference_and_is_no_part_of_the_id():
+    profile = classifier()
+    codes = profile.code(inputs(20, seed=3))
+    back = Profile.from_bytes(profile.to_bytes()).with_reference(codes, np.zeros(20, np.int64))
+    for one, other in zip(back.space.place(codes), profile.space.place(codes), strict=True):
+        assert np.array_equal(one, other)
+    moved = msgspec.structs.replace(profile, space=msgspec.structs.replace(profile.space, width=1.0))
+    assert moved.id == profile.id
 
 
 def test_damaged_bytes_are_refused():

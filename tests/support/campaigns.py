@@ -1,4 +1,4 @@
-"""A small world of honest tenants and split thefts, as the sketches would show it: clusters, Dirichlet tenants, a pool."""
+"""A small world of honest tenants and split thefts, as the sketches would show it."""
 
 import numpy as np
 
@@ -7,6 +7,7 @@ from wellhead.meter.view import Views
 D, CLUSTERS, F, REGIONS, SAMPLE = 16, 40, 64, 64, 256
 START_S = 1.7e9 // 86400 * 86400
 DAY_S = 86400.0
+DAYS, AGGREGATORS = 30, 0.01
 
 
 class World:
@@ -94,8 +95,20 @@ class Account:
         }
 
 
-_ZERO = ("volume_60s volume_3600s scores_asked_ratio requests error_ratio docs_ratio endpoints far_ratio texture residue "
-         "grain trend").split()
+_ZERO = [
+    "volume_60s",
+    "volume_3600s",
+    "scores_asked_ratio",
+    "requests",
+    "error_ratio",
+    "docs_ratio",
+    "endpoints",
+    "far_ratio",
+    "texture",
+    "residue",
+    "grain",
+    "trend",
+]
 
 
 def views_of(looks, attributes=None):
@@ -108,29 +121,31 @@ def views_of(looks, attributes=None):
     return Views(names=names, attributes=tuple(given.get(name, frozenset()) for name in names), **columns)
 
 
-def honest(world, count, alpha=1.0, name="h", most=1024, aggregators=0.01, days=30):
+def honest(world, count, alpha=1.0, name="h", most=1024):
     """Honest tenants: volumes log-normal around 400, born any day; a few as broad as the population."""
     rng, found = world.rng, []
     for i in range(count):
         n = int(np.clip(rng.lognormal(np.log(400), 1), 60, 4000))
-        a = 50.0 if rng.random() < aggregators else (rng.choice(alpha) if np.ndim(alpha) else alpha)
+        a = 50.0 if rng.random() < AGGREGATORS else (rng.choice(alpha) if np.ndim(alpha) else alpha)
         x, ids = world.tenant(min(n, most), a)
-        start = rng.uniform(0, days - 1)
-        found.append(Account(world, f"{name}{i}", x, ids, START_S + start * DAY_S, rng.uniform(0.1, 1) * (days - start) * DAY_S))
+        start = rng.uniform(0, DAYS - 1)
+        found.append(
+            Account(world, f"{name}{i}", x, ids, START_S + start * DAY_S, rng.uniform(0.1, 1) * (DAYS - start) * DAY_S)
+        )
     return found
 
 
-def theft(world, count, queries, how="pool", staggered=False, days=30, name="x"):
+def theft(world, count, queries, how="pool", staggered=False):
     """One attacker's work list dealt to accounts; each query is asked once."""
     x = world.pool(count * queries) if how == "pool" else world.active(count * queries)
     found = []
     for i in range(count):
         if staggered:
-            start, seconds = i * days / count * DAY_S, days / count * DAY_S
+            start, seconds = i * DAYS / count * DAY_S, DAYS / count * DAY_S
         else:
-            first = world.rng.uniform(0, days - 1)
-            start, seconds = first * DAY_S, world.rng.uniform(0.1, 1) * (days - first) * DAY_S
-        found.append(Account(world, f"{name}{i}", x[i::count], np.arange(queries), START_S + start, seconds))
+            first = world.rng.uniform(0, DAYS - 1)
+            start, seconds = first * DAY_S, world.rng.uniform(0.1, 1) * (DAYS - first) * DAY_S
+        found.append(Account(world, f"x{i}", x[i::count], np.arange(queries), START_S + start, seconds))
     return found
 
 

@@ -156,7 +156,8 @@ def show(found: Scanned, top: int) -> None:
 def summary(found: Scanned) -> list[str]:
     """What was read, in a few lines."""
     lines = [
-        f"{found.lines:,} lines of {_count(found.files, 'file')} ({', '.join(found.formats) or 'nothing'}), {found.bad:,} malformed; "
+        f"{found.lines:,} lines of {_count(found.files, 'file')} "
+        f"({', '.join(found.formats) or 'nothing'}), {found.bad:,} malformed; "
         f"{found.requests:,} requests, {found.answered:,} answered inference calls, {found.rows:,} rows of "
         f"{found.principals:,} principals"
     ]

@@ -13,7 +13,8 @@ from wellhead.core.errors import ConfigError
 from wellhead.detect.budget import AlarmBudget
 from wellhead.detect.looks import Looks
 from wellhead.detect.promise import Promise
-from wellhead.detect.yardstick import FEWEST, Yardstick, fit, suprema
+from wellhead.detect.weights import weights
+from wellhead.detect.yardstick import FEWEST, Panel, Yardstick, fit, suprema
 
 DEVELOPMENT = 600
 """Development principals that are enough, where there are many."""
@@ -105,7 +106,7 @@ def _fit(looks: tuple[Array, Array, Array], develops: Array, main: Array, detect
         )
     values, rows, subject = looks
     held, numbers = np.unique(subject, return_inverse=True)
-    return fit(values, rows, numbers.reshape(-1), detectors.sides, _kinds(detectors), main[held])
+    return fit(values, rows, numbers.reshape(-1), _panel(detectors), main[held])
 
 
 def _commonest(of: Sequence[str], develops: Array) -> Array:
@@ -118,6 +119,12 @@ def _commonest(of: Sequence[str], develops: Array) -> Array:
         return np.ones(len(of), dtype=bool)
     commonest = words[counts.argmax()]
     return np.array([s == commonest for s in of], dtype=bool)
+
+
+def _panel(detectors: Named) -> Panel:
+    """Detectors that no weights were learnt for, a plugin's say, count in the surprise alone."""
+    least = getattr(detectors, "least", (0.0,) * len(detectors.names))
+    return Panel(detectors.sides, _kinds(detectors), least, [weights().get(n, (0.0, 0.0)) for n in detectors.names])
 
 
 def _kinds(detectors: Named) -> tuple[str, ...]:

@@ -1,12 +1,15 @@
 """How unusual each detector's number is among honest principals at as many rows, and all of them together.
 
-Everything here is fitted on development principals only; the threshold comes from others.
+Two scores are added: surprise, which the strongest of each kind gives and which knows no thieves, and weighed evidence,
+which adds what thieves were seen to do. The weights are shipped (see wellhead.detect.weights); everything else is
+fitted on development principals only, and the threshold comes from others.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -23,6 +26,31 @@ _STEEPEST = 1.7
 _SQUASH = 3.0
 """Standard scores far beyond so many count by their logarithm: a power-law tail becomes an exponential one."""
 _EPS = 1e-9
+_NINE_TENTHS = 1.645
+"""Standard deviations on each side of the centre that hold 90 % of a normal distribution."""
+_STRONGEST = 6.0
+"""The most that one detector's weighed evidence counts, in standard deviations."""
+_HALF = 0.5
+"""What surprise counts for, where weighed evidence counts 1; both in units of the honest principals' 98 % quantile."""
+_REACH = 0.98
+
+
+class Panel(NamedTuple):
+    """S detectors, as far as the yardstick needs them.
+
+    sides: +1, -1 or both, of each.  kinds: of each.  least: (S,) difference below which a number says nothing.
+    weights: of each, how much its high and its low side count; 0 leaves it to surprise.
+    """
+
+    sides: Sequence[Sequence[int]]
+    kinds: Sequence[str]
+    least: Sequence[float]
+    weights: Sequence[tuple[float, float]]
+
+    @classmethod
+    def plain(cls, sides: Sequence[Sequence[int]], kinds: Sequence[str]) -> Panel:
+        """Detectors of which nothing more is known."""
+        return cls(sides, kinds, [0.0] * len(sides), [(0.0, 0.0)] * len(sides))
 
 
 class Yardstick(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +60,8 @@ class Yardstick(msgspec.Struct, frozen=True, kw_only=True):
     detector, side: (T,) the detector and the side (+1, -1) of each signed one.  kind: (T,) number of its kind.
     middle, upper, share: (T,) of the supremum over checkpoints of the squashed standard score: median, upper decile,
     share above that.  scale, power: (T,) of the Weibull tail there, P(excess > x) = exp(-(x / scale)^power).
+    least: (S,) difference below which a number says nothing.  weight: (T,) >= 0 of each in the weighed evidence.
+    reach: (2,) the 98 % quantile of honest principals' largest surprise and weighed evidence.
     """
 
     centre: Array
@@ -46,6 +76,9 @@ class Yardstick(msgspec.Struct, frozen=True, kw_only=True):
     share: Array
     scale: Array
     power: Array
+    least: Array
+    weight: Array
+    reach: Array
 
     def surprise(self, values: Array, rows: Array) -> Array:
         """(u, T) nats of how rare each signed number is among honest principals, 0 where it is nothing unusual.
@@ -56,39 +89,69 @@ class Yardstick(msgspec.Struct, frozen=True, kw_only=True):
         inner = np.clip((z - self.middle) / np.maximum(self.upper - self.middle, _EPS), 0.0, 1.0)
         beyond = (np.fmax(z - self.upper, 0.0) / self.scale) ** self.power
         # a NaN is nothing unusual
-        return np.asarray(np.fmax(beyond - np.log(self.share) * inner, 0.0))
+        return np.asarray(np.minimum(np.fmax(beyond - np.log(self.share) * inner, 0.0), _MOST))
 
     def standard(self, values: Array, rows: Array) -> Array:
         """(u, T) standard score of each signed detector, squashed; NaN where it says nothing or nothing is known."""
-        k = checkpoint(rows)
         with np.errstate(invalid="ignore", over="ignore"):
-            z = (values - self.centre[k]) / self.spread[k]
+            z = (values - self._between(self.centre, rows)) / self._between(self.spread, rows)
             return np.asarray(_SQUASH * np.arcsinh(z[:, self.detector] * self.side / _SQUASH))
+
+    def unusual(self, values: Array, rows: Array) -> Array:
+        """(u, T) 0..6 how far beyond the honest centre on its side, in deviations by the 90 % range on that side."""
+        centre = self._between(self.centre, rows)
+        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+            above = np.fmax((self._between(self.high, rows) - centre) / _NINE_TENTHS, self.least)
+            below = np.fmax((centre - self._between(self.low, rows)) / _NINE_TENTHS, self.least)
+            z = (values - centre) / np.where(values > centre, above, below)
+            squashed = _SQUASH * np.arcsinh(z[:, self.detector] * self.side / _SQUASH)
+        return np.asarray(np.clip(np.nan_to_num(squashed, nan=0.0, posinf=_STRONGEST), 0.0, _STRONGEST))
+
+    def halves(self, values: Array, rows: Array) -> tuple[Array, Array]:
+        """(u, T) what each signed detector adds to surprise, and to the weighed evidence; each half is their sum.
+
+        Surprise is the root of the sum of squares of the strongest of each kind: between their maximum and their sum.
+        """
+        surprise = self.surprise(values, rows)
+        heard = surprise * _strongest(surprise, self.kind)
+        length = np.sqrt((heard * heard).sum(axis=1, keepdims=True))
+        return heard * heard / np.maximum(length, _EPS), self.unusual(values, rows) * self.weight
+
+    def parts(self, values: Array, rows: Array) -> Array:
+        """(u, T) what each signed detector adds to the score, >= 0: they sum to it."""
+        surprise, weighed = self.halves(values, rows)
+        return np.asarray(_HALF * surprise / self.reach[0] + weighed / self.reach[1])
 
     def score(self, values: Array, rows: Array) -> Array:
         """(u,) all evidence in one number: higher is less like an honest principal; -inf where nothing was known."""
-        surprise = self.surprise(values, rows)
         known = np.isfinite(self.standard(values, rows)).any(axis=1)
-        return np.where(known, combined(by_kind(surprise, self.kind)), -np.inf)
+        return np.where(known, self.parts(values, rows).sum(axis=1), -np.inf)
 
     def contributions(self, values: Array, rows: Array) -> Array:
-        """(u, S) nats that each detector gives, its stronger side counted."""
-        surprise = self.surprise(values, rows)
-        found = np.zeros((len(surprise), self.centre.shape[1]))
+        """(u, S) what each detector adds to the score."""
+        parts = self.parts(values, rows)
+        found = np.zeros((len(parts), self.centre.shape[1]))
         for t, s in enumerate(self.detector):
-            found[:, s] = np.maximum(found[:, s], surprise[:, t])
+            found[:, s] += parts[:, t]
         return found
 
     def sides(self, values: Array, rows: Array) -> Array:
-        """(u, S) int8: the side on which each detector's number lies, of those that it knows; 0 where on none."""
-        surprise = self.surprise(values, rows)
-        best = np.zeros((len(surprise), self.centre.shape[1]))
+        """(u, S) int8: the side on which each detector adds more; 0 where it adds nothing."""
+        parts = self.parts(values, rows)
+        best = np.zeros((len(parts), self.centre.shape[1]))
         found = np.zeros(best.shape, dtype=np.int8)
         for t, (s, side) in enumerate(zip(self.detector, self.side, strict=True)):
-            better = surprise[:, t] > best[:, s]
-            best[better, s] = surprise[better, t]
+            better = parts[:, t] > best[:, s]
+            best[better, s] = parts[better, t]
             found[better, s] = side
         return found
+
+    def _between(self, moments: Array, rows: Array) -> Array:
+        """(u, S) the moments (K, S) at so many rows, linear in their logarithm between checkpoints that have them."""
+        k = checkpoint(rows)
+        here, there = moments[k], moments[np.minimum(k + 1, CHECKPOINTS - 1)]
+        part = np.clip(np.log2(np.maximum(rows, 1)) - k, 0.0, 1.0)[:, None]
+        return np.asarray(here + part * (np.where(np.isfinite(there), there, here) - here))
 
 
 def checkpoint(rows: Array) -> Array:
@@ -96,56 +159,57 @@ def checkpoint(rows: Array) -> Array:
     return np.asarray(np.minimum(np.frexp(np.maximum(rows, 1).astype(np.float64))[1] - 1, CHECKPOINTS - 1))
 
 
-def by_kind(surprise: Array, kind: Array) -> Array:
-    """(u, kinds) the strongest of each kind: detectors of one kind are one voice."""
-    found = np.zeros((len(surprise), int(kind.max(initial=-1)) + 1))
-    for t, k in enumerate(kind):
-        found[:, k] = np.maximum(found[:, k], surprise[:, t])
+def _strongest(surprise: Array, kind: Array) -> Array:
+    """(u, T) bool: the strongest of each kind, the first of equals: detectors of one kind are one voice."""
+    found = np.zeros(surprise.shape, dtype=bool)
+    for k in np.unique(kind):
+        mine = np.flatnonzero(kind == k)
+        found[np.arange(len(surprise)), mine[surprise[:, mine].argmax(axis=1)]] = True
     return found
 
 
-def combined(kinds: Array) -> Array:
-    """(u,) one number of the strongest of each kind, between their maximum and their sum: rises with each of them.
-
-    In simulation (30 detectors of 8 kinds, mixed tails, one to sixteen of them shifted, 500 development principals and
-    3,000 calibrated, at 1 in 100 and 1 in 1,000) it finds 0.67 and 0.37 of the thieves; the maximum of surprises 0.58
-    and 0.19; the largest standard score over its own upper quantile 0.30 and 0.16.
-    """
-    return np.asarray(np.sqrt((kinds * kinds).sum(axis=1)))
-
-
-def fit(
-    values: Array,
-    rows: Array,
-    subject: Array,
-    sides: Sequence[Sequence[int]],
-    kinds: Sequence[str],
-    main: Array | None = None,
-) -> Yardstick:
+def fit(values: Array, rows: Array, subject: Array, panel: Panel, main: Array | None = None) -> Yardstick:
     """The yardstick of development looks.
 
     values: (m, S).  rows: (m,).  subject: (m,) number of the principal and period of each look.
-    sides: of each detector.  kinds: of each detector.  A detector that is constant at a checkpoint says nothing there.
+    A detector that is constant at a checkpoint speaks by its least difference, or not at all where that is 0.
     main: (subjects,) bool, whose looks count wherever there are enough of them; None: all.
     """
     chosen = np.ones(int(subject.max(initial=-1)) + 1, dtype=bool) if main is None else main
-    moments = _moments(values, rows, subject, chosen[subject])
-    signed = [(s, side) for s, both in enumerate(sides) for side in both]
-    words = list(dict.fromkeys(kinds))
+    signed = [(s, side) for s, both in enumerate(panel.sides) for side in both]
+    words = list(dict.fromkeys(panel.kinds))
     detector = np.array([s for s, _ in signed], dtype=np.int64)
-    plain = np.zeros(detector.size)
+    plain, least = np.zeros(detector.size), np.array(panel.least, dtype=np.float64)
     bare = Yardstick(
-        **moments,
+        **_moments(values, rows, subject, (chosen[subject], least)),
         detector=detector,
         side=np.array([side for _, side in signed], dtype=np.float64),
-        kind=np.array([words.index(kinds[s]) for s in detector], dtype=np.int64),
+        kind=np.array([words.index(panel.kinds[s]) for s in detector], dtype=np.int64),
         middle=plain,
         upper=plain,
         share=plain + 1.0,
         scale=plain + 1.0,
         power=plain + 1.0,
+        least=least,
+        weight=np.array([panel.weights[s][side < 0] for s, side in signed], dtype=np.float64),
+        reach=np.ones(2),
     )
-    return msgspec.structs.replace(bare, **_tails(suprema(bare.standard(values, rows), subject)[chosen]))
+    tailed = msgspec.structs.replace(bare, **_tails(suprema(bare.standard(values, rows), subject)[chosen]))
+    return weighed(tailed, tailed.weight, (values, rows, subject), chosen)
+
+
+def weighed(yardstick: Yardstick, weight: Array, looks: tuple[Array, Array, Array], chosen: Array) -> Yardstick:
+    """The yardstick with these weights (T,) >= 0.
+
+    looks: the development ones: values, rows, subject.  chosen: (subjects,) bool, whose looks count.
+    """
+    values, rows, subject = looks
+    made, reach = msgspec.structs.replace(yardstick, weight=weight), []
+    for half in made.halves(values, rows):
+        peaks = suprema(half.sum(axis=1), subject)[chosen]
+        most = float(np.quantile(peaks, _REACH)) if peaks.size else 0.0
+        reach.append(most if _EPS < most < np.inf else 1.0)
+    return msgspec.structs.replace(made, reach=np.array(reach))
 
 
 def suprema(scores: Array, subject: Array) -> Array:
@@ -155,8 +219,12 @@ def suprema(scores: Array, subject: Array) -> Array:
     return found
 
 
-def _moments(values: Array, rows: Array, subject: Array, main: Array) -> dict[str, Array]:
-    """Winsorised mean, deviation and the middle 90 % of each detector at each checkpoint; a subject counts once."""
+def _moments(values: Array, rows: Array, subject: Array, held: tuple[Array, Array]) -> dict[str, Array]:
+    """Winsorised mean, deviation and the middle 90 % of each detector at each checkpoint; a subject counts once.
+
+    held: (m,) bool, whose looks count wherever there are enough of them, and (S,) least differences.
+    """
+    main, least = held
     found = {f: np.full((CHECKPOINTS, values.shape[1]), np.nan) for f in ("centre", "spread", "low", "high")}
     at = checkpoint(rows)
     for k in np.unique(at):
@@ -167,12 +235,12 @@ def _moments(values: Array, rows: Array, subject: Array, main: Array) -> dict[st
             column = values[looks, s]
             column = column[np.isfinite(column)]
             if column.size >= FEWEST:
-                for f, v in zip(found, _robust(column), strict=True):
+                for f, v in zip(found, _robust(column, float(least[s])), strict=True):
                     found[f][k, s] = v
     return found
 
 
-def _robust(column: Array) -> tuple[float, float, float, float]:
+def _robust(column: Array, least: float) -> tuple[float, float, float, float]:
     """Centre, spread, 5 % and 95 % quantile; a few thieves among the honest move none of them far."""
     low, high = np.quantile(column, (0.05, 0.95))
     held = np.clip(column, low, high)
@@ -180,7 +248,7 @@ def _robust(column: Array) -> tuple[float, float, float, float]:
     if spread <= _EPS * max(abs(centre), _EPS):
         centre, spread = float(column.mean()), float(column.std())
     tiny = spread <= _EPS * max(abs(centre), _EPS)
-    return centre, (np.nan if tiny else spread), float(low), float(high)
+    return centre, (np.nan if tiny and not least else max(spread, least)), float(low), float(high)
 
 
 def _tails(sup: Array) -> dict[str, Array]:

@@ -121,7 +121,7 @@ class Refitting:
             batch = self._observer.damage.recall(work.members, since_s, profile.id)
             if len(batch) and not self._stopping:
                 share = self._learn(pack.dump(_WHAT, task(batch, profile)))
-        except (WellheadError, OSError, ValueError) as e:
+        except Exception as e:
             print(f"wellhead: a refit failed: {e}", file=sys.stderr, flush=True)
         self._result = Work(work.members, work.different, share)
 

@@ -105,7 +105,9 @@ class _Scan:
         with self._stage("readings"):
             self._conclude({} if profile is None else {name: read(held[name], profile) for name in held})
             for c in linkage:
-                found.findings.append(linked(c, None if profile is None else union(profile, held, c.members), self._uid()))
+                found.findings.append(
+                    linked(c, None if profile is None else union(profile, held, c.members), self._uid())
+                )
         return found
 
     def _sketches(self) -> Any:

@@ -55,7 +55,7 @@ def query(mapping: Mapping, files: Sequence[Path]) -> str:
     confidence = f"TRY_CAST({_first(fields, mapping.confidence)} AS DOUBLE)"
     distinct = [f"approx_count_distinct({_first(fields, p)})" for p in (mapping.input, mapping.address)]
     return (
-        f"SELECT {who} AS principal, count(*) AS n, {', '.join(distinct)}, avg({confidence}), "
+        f"SELECT {who} AS principal, count(*) AS n, {', '.join(distinct)}, avg({confidence}), "  # noqa: S608
         f"count(*) FILTER ({confidence} >= {FULL_CONFIDENCE}) FROM {source} GROUP BY 1 ORDER BY n DESC, 1"
     )
 
@@ -75,9 +75,9 @@ def _source(mapping: Mapping, files: Sequence[Path]) -> tuple[str, Fields]:
     if files and files[0].suffix == ".parquet":
         source = f"read_parquet({listed(list(files))})"
         with connect() as cursor:
-            columns = cursor.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+            columns = cursor.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()  # noqa: S608
         return source, Fields({row[0]: row[1] for row in columns})
-    wanted = _plain(keys(mapping, [getattr(mapping, f) for f in _ASKED]), files[0])
+    wanted = _plain(keys([getattr(mapping, f) for f in _ASKED]), files[0])
     listing = ", ".join(f"{quoted(name)}: {quoted(kind)}" for name, kind in wanted.items())
     source = (
         f"read_json({listed(list(files))}, format = 'newline_delimited', ignore_errors = true, columns = {{{listing}}})"

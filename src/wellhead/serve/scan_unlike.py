@@ -37,7 +37,7 @@ def far(values: Array, sides: Sequence[tuple[int, ...]]) -> Array:
     up = np.array([1 in s for s in sides])
     down = np.array([-1 in s for s in sides])
     scored = np.maximum(np.where(up, score, 0.0), np.where(down, -score, 0.0))
-    return np.clip(np.nan_to_num(scored * enough), 0.0, _MOST)
+    return np.asarray(np.clip(np.nan_to_num(scored * enough), 0.0, _MOST))
 
 
 def ranked(scores: Array, kinds: Sequence[str]) -> Array:

@@ -24,9 +24,9 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
     format: of all files; None: each file shows its own.  changes: keys of the mapping that are replaced.
     period_days: of looks; a promise's own where there is one.  ledgers: principals whose ledgers are summed at most.
-    max_drawn: share of the way to the attainable clone that makes a finding.  watched: how many of the unlike are listed.
-     cohort: suspicion by registration.  population: of honest principals, which
-    campaigns are judged against; None: no campaigns are sought.
+    max_drawn: share of the way to the attainable clone that makes a finding.
+    watched: how many of the unlike are listed.  cohort: suspicion by registration.
+    population: of honest principals, which campaigns are judged against; None: none are sought.
     """
 
     logs: tuple[str, ...]

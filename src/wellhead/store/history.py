@@ -62,6 +62,7 @@ class History:
         self._tail = _Tail(end, end)
         self._sealing: _Tail | None = None
         self._lock = threading.Lock()
+        self._connecting = threading.Lock()
         self._duckdb: duckdb.DuckDBPyConnection | None = None
 
     @property
@@ -201,11 +202,13 @@ class History:
         return [p for p in paths if table == "events" or p.exists()]
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
-        if self._duckdb is None:
-            from wellhead.store.columns import connect
+        # DuckDB refuses two calls at once on one connection, a new cursor among them
+        with self._connecting:
+            if self._duckdb is None:
+                from wellhead.store.columns import connect
 
-            self._duckdb = connect()
-        return self._duckdb.cursor()
+                self._duckdb = connect()
+            return self._duckdb.cursor()
 
     def _asking(self) -> _Asking:
         return _Asking(self._cursor(), self.directory)

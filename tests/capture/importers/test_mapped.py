@@ -23,7 +23,8 @@ def read(path, profile=None):
 
 
 def told(name):
-    """Of each request of a golden file: who, when (seconds after the first), status, path; and what its callers share."""
+    """Of each request of a golden file: who, when (seconds after the first), status, path; and what "
+    "its callers share."""
     path = next(GOLDEN.glob(f"{name}.*"))
     found, (block,), said = read(path)
     assert (found, said.bad) == (name, 0)

@@ -10,7 +10,7 @@ def test_repeats_across_accounts_are_counted_in_samples():
     rng = np.random.default_rng(0)
     inputs = rng.integers(1, 2**32, (3, 4000), dtype=np.uint32)
     inputs[1, :2000] = inputs[0, :2000]
-    sample = np.sort(inputs, axis=1)[:, : -257:-1]
+    sample = np.sort(inputs, axis=1)[:, :-257:-1]
     true = 1 - np.unique(inputs).size / inputs.size
     assert repeated(sample) == pytest.approx(true, abs=0.05)
     assert repeated(np.zeros((2, 8), np.uint32)) == 0.0

@@ -97,13 +97,13 @@ def _exposed(exposed: Array, given: int, top1: Array, confidence: Array, values:
 
 def _there(cursor: Any) -> dict[str, bool]:
     words = ("values", "labels", "scores", "confidence")
-    counts = cursor.execute(f"SELECT {', '.join(f'count({w})' for w in words)} FROM asked").fetchone()
+    counts = cursor.execute(f"SELECT {', '.join(f'count({w})' for w in words)} FROM asked").fetchone()  # noqa: S608
     return {word: bool(n) for word, n in zip(words, counts, strict=True)}
 
 
 def _each(cursor: Any, column: str, some: Array, rows: Array, missing: float) -> Array:
     """(n,) one number a request, repeated for its rows."""
-    found = cursor.execute(f"SELECT {column} AS x FROM asked").fetchnumpy()["x"]
+    found = cursor.execute(f"SELECT {column} AS x FROM asked").fetchnumpy()["x"]  # noqa: S608
     plain = np.ma.filled(found.astype(np.float64), missing) if isinstance(found, np.ma.MaskedArray) else found
     return np.repeat(np.asarray(plain, np.float64)[some], rows)
 
@@ -111,8 +111,10 @@ def _each(cursor: Any, column: str, some: Array, rows: Array, missing: float) ->
 def _elements(cursor: Any, column: str, kind: str) -> tuple[Array, Array]:
     """(n,) which request each element of a JSON array is of, and the elements; anything else is one element."""
     found = cursor.execute(
-        f"SELECT n, unnest(CASE WHEN json_type(j) = 'ARRAY' THEN CAST(j AS {kind}[]) ELSE [TRY_CAST(j ->> '$' AS {kind})] END) AS e "
-        f"FROM (SELECT row_number() OVER () - 1 AS n, coalesce(TRY_CAST({column} AS JSON), to_json({column})) AS j FROM asked) WHERE j IS NOT NULL"
+        f"SELECT n, unnest(CASE WHEN json_type(j) = 'ARRAY' THEN CAST(j AS {kind}[]) ELSE [TRY_CAST(j "  # noqa: S608
+        f"->> '$' AS {kind})] END) AS e "
+        f"FROM (SELECT row_number() OVER () - 1 AS n, coalesce(TRY_CAST({column} AS JSON), "
+        f"to_json({column})) AS j FROM asked) WHERE j IS NOT NULL"
     ).fetchnumpy()
     elements = found["e"]
     if isinstance(elements, np.ma.MaskedArray):
@@ -146,7 +148,8 @@ def _scores(cursor: Any, some: Array, rows: Array) -> Array | None:
     cursor.execute(
         "CREATE OR REPLACE TEMP TABLE told AS SELECT n, unnest(CASE WHEN json_type(j, '$[0]') = 'ARRAY' "
         "THEN TRY_CAST(j AS DOUBLE[][]) ELSE [TRY_CAST(j AS DOUBLE[])] END) AS p "
-        "FROM (SELECT row_number() OVER () - 1 AS n, TRY_CAST(scores AS JSON) AS j FROM asked) WHERE json_type(j) = 'ARRAY'"
+        "FROM (SELECT row_number() OVER () - 1 AS n, TRY_CAST(scores AS JSON) AS j FROM asked) WHERE "
+        "json_type(j) = 'ARRAY'"
     )
     found = cursor.execute("SELECT n, coalesce(len(p), 0) AS w FROM told").fetchnumpy()
     flat = cursor.execute("SELECT unnest(p) AS p FROM told").fetchnumpy()["p"]

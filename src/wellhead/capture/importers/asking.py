@@ -61,12 +61,14 @@ def _nothing(n: int) -> tuple[Array, Array]:
 def _cells(cursor: duckdb.DuckDBPyConnection) -> tuple[Array, Array]:
     """The table `cells`, a row an input: which request each is of, and its hash."""
     cursor.execute(
-        "CREATE OR REPLACE TEMP TABLE cells AS SELECT n, unnest(CASE WHEN many THEN CAST(j AS JSON[]) ELSE [j] END) AS e "
+        "CREATE OR REPLACE TEMP TABLE cells AS SELECT n, unnest(CASE WHEN many THEN CAST(j AS "  # noqa: S608
+        "JSON[]) ELSE [j] END) AS e "
         "FROM (SELECT n, j, json_type(j) = 'ARRAY' AND json_type(j, '$[0]') IN ('ARRAY', 'VARCHAR') AS many "
-        "FROM (SELECT row_number() OVER () - 1 AS n, coalesce(TRY_CAST(inputs AS JSON), to_json(inputs)) AS j FROM asked)) "
+        "FROM (SELECT row_number() OVER () - 1 AS n, coalesce(TRY_CAST(inputs AS JSON), "
+        "to_json(inputs)) AS j FROM asked)) "
         f"WHERE j IS NOT NULL AND (NOT many OR json_array_length(j) <= {MOST_ROWS})"
     )
-    found = cursor.execute("SELECT n, hash(CAST(e AS VARCHAR)) AS h FROM cells").fetchnumpy()
+    found = cursor.execute("SELECT n, hash(CAST(json(e) AS VARCHAR)) AS h FROM cells").fetchnumpy()
     return np.asarray(found["n"], np.int64), np.asarray(found["h"], np.uint64)
 
 
@@ -92,7 +94,7 @@ def _inputs(cursor: duckdb.DuckDBPyConnection, profile: Profile | None, kept: Ar
     # some protocols send an image's pixels in one row
     either = f"CASE WHEN len({flat}) > 0 THEN {flat} ELSE TRY_CAST(e AS DOUBLE[]) END" if deep > 1 else "x"
     cursor.execute(
-        f"CREATE OR REPLACE TEMP TABLE numbers AS SELECT {either} AS x FROM (SELECT e, {cast} AS x FROM cells)"
+        f"CREATE OR REPLACE TEMP TABLE numbers AS SELECT {either} AS x FROM (SELECT e, {cast} AS x FROM cells)"  # noqa: S608
     )
     widths = _plain(cursor.execute("SELECT coalesce(len(x), 0) AS w FROM numbers").fetchnumpy()["w"]).astype(np.int64)
     numbers = _plain(cursor.execute("SELECT unnest(x) AS x FROM numbers").fetchnumpy()["x"]).astype(np.float32)

@@ -47,12 +47,13 @@ class Callers:
         if not there:
             return
         listed = ", ".join(there)
-        met = cursor.execute(f"SELECT hash(caller, {listed}) AS h FROM asked").fetchnumpy()["h"]
+        met = cursor.execute(f"SELECT hash(caller, {listed}) AS h FROM asked").fetchnumpy()["h"]  # noqa: S608
         new = np.flatnonzero(self._seen.fresh(np.asarray(met)))
         if not new.size:
             return
         rows = cursor.execute(
-            f"SELECT hash(caller) AS h, {listed} FROM (SELECT *, row_number() OVER () - 1 AS n FROM asked) SEMI JOIN (SELECT unnest(?) AS n) USING (n)",
+            f"SELECT hash(caller) AS h, {listed} FROM (SELECT *, row_number() OVER () - 1 AS n FROM "  # noqa: S608
+            f"asked) SEMI JOIN (SELECT unnest(?) AS n) USING (n)",
             [new.tolist()],
         ).fetchall()
         for whom, *values in rows:
@@ -62,7 +63,7 @@ class Callers:
 
     def _there(self, cursor: duckdb.DuckDBPyConnection) -> Sequence[str]:
         """The attributes that any row of the table has."""
-        counts = cursor.execute(f"SELECT {', '.join(f'count({w})' for w in WORDS)} FROM asked").fetchone() or ()
+        counts = cursor.execute(f"SELECT {', '.join(f'count({w})' for w in WORDS)} FROM asked").fetchone() or ()  # noqa: S608
         return [word for word, n in zip(WORDS, counts, strict=False) if n]
 
 

@@ -60,7 +60,7 @@ class Columns:
 
     def take(self, cursor: duckdb.DuckDBPyConnection) -> Imported:
         """What the table `asked` holds now; its rows are numbered, and stay."""
-        found = cursor.execute(f"SELECT {_FETCHED} FROM asked").fetchnumpy()
+        found = cursor.execute(f"SELECT {_FETCHED} FROM asked").fetchnumpy()  # noqa: S608
         table = {name: filled(found[name], missing) for name, missing in _MISSING.items()}
         fresh = self._seen.fresh(table["request"])
         time_s, wrong = self._mended(table["time_s"])

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from wellhead.capture.importers.mapping import Mapping, Pointers
 from wellhead.core.exposure import Exposure
 
-_ISO = "epoch(TRY_CAST({x} AS TIMESTAMP))"
+_ISO = "epoch(TRY_CAST({x} AS TIMESTAMPTZ))"
 _SCALES = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+_SIZES = (("1e17", "1e9"), ("1e14", "1e6"), ("1e11", "1e3"))
+_STATUSES = {"success": 200, "ok": 200, "failure": 500, "error": 500}
 WORDS = ("organisation", "plan", "use", "created_day", "agent", "network")
 """Text columns of the table `asked`: what principals can share."""
 
@@ -96,7 +98,8 @@ def _nested(kind: str) -> bool:
 def _seconds(text: str, form: str) -> str:
     if form == "auto":
         n = f"TRY_CAST({text} AS DOUBLE)"
-        size = f"CASE WHEN {n} > 1e17 THEN {n} / 1e9 WHEN {n} > 1e14 THEN {n} / 1e6 WHEN {n} > 1e11 THEN {n} / 1e3 ELSE {n} END"
+        sizes = " ".join(f"WHEN {n} > {least} THEN {n} / {scale}" for least, scale in _SIZES)
+        size = f"CASE {sizes} ELSE {n} END"
         return f"coalesce({size}, {_ISO.format(x=text)})"
     if form in _SCALES:
         return f"TRY_CAST({text} AS DOUBLE) / {_SCALES[form]}"
@@ -108,7 +111,8 @@ def _status(fields: Fields, mapping: Mapping) -> str:
     if not fields.has(mapping.status):
         return "NULL::INTEGER"
     text = fields.text(mapping.status)
-    words = f"CASE lower({text}) WHEN 'success' THEN 200 WHEN 'ok' THEN 200 WHEN 'failure' THEN 500 WHEN 'error' THEN 500 END"
+    said = " ".join(f"WHEN {quoted(word)} THEN {status}" for word, status in _STATUSES.items())
+    words = f"CASE lower({text}) {said} END"
     return f"coalesce({fields.number(mapping.status, 'INTEGER')}, {words})"
 
 
@@ -183,8 +187,8 @@ def given(mapping: Mapping) -> int:
     return int(Exposure.parse(mapping.given)) if mapping.given else -1
 
 
-def keys(mapping: Mapping, pointers: Sequence[Pointers]) -> dict[str, str]:
-    """Top-level JSON keys that the mapping asks for, with the type to read them as."""
+def keys(pointers: Sequence[Pointers]) -> dict[str, str]:
+    """Top-level JSON keys that these pointers go through, with the type to read them as."""
     wanted: dict[str, str] = {}
     for pointer in (p for group in pointers for p in group):
         head, _, rest = pointer.removeprefix("/").partition("/")

@@ -16,7 +16,7 @@ from wellhead.capture.importers.columns import Columns, Imported
 from wellhead.capture.importers.fields import Fields, select
 from wellhead.capture.importers.mapped import Questions
 from wellhead.capture.importers.mapping import Mapping
-from wellhead.capture.importers.source import Told, read_objects, sample
+from wellhead.capture.importers.source import Told, opened, read_objects, sample
 from wellhead.meter.profile import Profile
 
 FORMAT = Mapping(
@@ -41,10 +41,8 @@ KEYS = (frozenset({"id", "type", "specversion"}), frozenset({"ce-id", "ce-type"}
 WAITING = 100_000
 """Requests whose response has not come yet that are kept; of older ones it is said that they were not answered."""
 
-_TOP = dict.fromkeys(("data", "body", "headers", "metadata"), "JSON") | {
-    n: "VARCHAR"
-    for n in ("id", "type", "time", "inferenceservicename", "namespace", "endpoint", "ce-id", "ce-type", "ce-time")
-}
+_WORDS = ("id", "type", "time", "inferenceservicename", "namespace", "endpoint", "ce-id", "ce-type", "ce-time")
+_TOP = dict.fromkeys(("data", "body", "headers", "metadata"), "JSON") | dict.fromkeys(_WORDS, "VARCHAR")
 _HEADERS = {
     "who": ("x-principal", "x-user-id", "x-forwarded-user", "x-consumer-username", "x-client-id"),
     "key": ("x-api-key", "authorization"),
@@ -66,17 +64,19 @@ def _events(source: str) -> str:
     """One row an event, with the headers that say who asked."""
     headers = ", ".join(f"coalesce({', '.join(_header(n) for n in names)}) AS {w}" for w, names in _HEADERS.items())
     envelope = ", ".join(
-        f"coalesce({direct}, \"ce-{word}\", json_extract_string(h, '/ce-{word}'), json_extract_string(h, '/Ce-{word.title()}')) AS {word}"
+        f"coalesce({direct}, \"ce-{word}\", json_extract_string(h, '/ce-{word}'), "
+        f"json_extract_string(h, '/Ce-{word.title()}')) AS {word}"
         for word, direct in (("id", "id"), ("type", "type"), ("time", '"time"'))
     )
     parsed = (
-        f"SELECT *, CASE json_type(metadata) WHEN 'VARCHAR' THEN TRY_CAST(metadata ->> '$' AS JSON) ELSE metadata END AS m, "
+        f"SELECT *, CASE json_type(metadata) WHEN 'VARCHAR' THEN TRY_CAST(metadata ->> '$' AS JSON) "  # noqa: S608
+        f"ELSE metadata END AS m, "
         f"headers AS h, coalesce(data, body) AS raw FROM {source}"
     )
     body = "CASE json_type(raw) WHEN 'VARCHAR' THEN TRY_CAST(raw ->> '$' AS JSON) ELSE raw END AS b"
     name = "coalesce(inferenceservicename, json_extract_string(h, '/ce-inferenceservicename'), '')"
     space = "coalesce(namespace, json_extract_string(h, '/ce-namespace')) AS namespace"
-    return f"SELECT {envelope}, {headers}, {space}, '/v1/models/' || {name} AS path, {body} FROM ({parsed})"
+    return f"SELECT {envelope}, {headers}, {space}, '/v1/models/' || {name} AS path, {body} FROM ({parsed})"  # noqa: S608
 
 
 def _tensor(word: str) -> str:
@@ -90,15 +90,18 @@ def _tensor(word: str) -> str:
 
 def _pairs() -> str:
     """Requests beside their responses; what of the answer is a score, a label or a number."""
-    inputs = f"coalesce((b -> '$.instances'), CASE WHEN ({_FIRST.format(word='inputs')} -> '$.data') IS NOT NULL THEN {_tensor('inputs')} ELSE (b -> '$.inputs') END)"
+    data = f"({_FIRST.format(word='inputs')} -> '$.data')"
+    plain_inputs = f"CASE WHEN {data} IS NOT NULL THEN {_tensor('inputs')} ELSE (b -> '$.inputs') END"
+    inputs = f"coalesce((b -> '$.instances'), {plain_inputs})"
     told = f"coalesce((b -> '$.predictions'), {_tensor('outputs')})"
     kind = f"coalesce(({_FIRST.format(word='outputs')} ->> '$.datatype'), '')"
     plain = ", ".join(f"q.{name}" for name in _PLAIN)
-    question = f"SELECT *, {inputs} AS inputs FROM waiting WHERE type LIKE '%request'"
-    answer = f"SELECT id, {told} AS told, {kind} AS datatype, true AS there FROM waiting WHERE type LIKE '%response'"
-    label = "json_type(told, '$[0]') IN ('VARCHAR', 'BIGINT', 'UBIGINT', 'BOOLEAN') OR datatype LIKE '%INT%' OR datatype = 'BYTES'"
+    question = f"SELECT *, {inputs} AS inputs FROM waiting WHERE type LIKE '%request'"  # noqa: S608
+    answer = f"SELECT id, {told} AS told, {kind} AS datatype, true AS there FROM waiting WHERE type LIKE '%response'"  # noqa: S608
+    plainly = "json_type(told, '$[0]') IN ('VARCHAR', 'BIGINT', 'UBIGINT', 'BOOLEAN')"
+    label = f"{plainly} OR datatype LIKE '%INT%' OR datatype = 'BYTES'"
     return (
-        f"SELECT {plain}, q.inputs, CASE WHEN r.there THEN '200' END AS status, "
+        f"SELECT {plain}, q.inputs, CASE WHEN r.there THEN '200' END AS status, "  # noqa: S608
         "CASE WHEN json_type(told, '$[0]') = 'ARRAY' THEN told END AS scores, "
         f"CASE WHEN json_type(told, '$[0]') <> 'ARRAY' AND ({label}) THEN told END AS labels, "
         f"CASE WHEN json_type(told, '$[0]') <> 'ARRAY' AND NOT ({label}) THEN told END AS amounts "
@@ -110,9 +113,7 @@ class KServe:
     """Reads such a log, one file after the other; a response may come some thousands of events after its request."""
 
     def __init__(self, profile: Profile | None, now_s: float) -> None:
-        from wellhead.store.columns import connect
-
-        self._cursor = connect()
+        self._cursor = opened()
         self._columns = Columns(Questions(profile, -1).rows, now_s)
         self.told = Told()
         self._number = 0
@@ -132,30 +133,31 @@ class KServe:
         cursor, told = self._cursor, self.told
         cursor.execute(f"CREATE OR REPLACE TEMP TABLE lines AS {_events(read_objects(_TOP, spot))}")
         bad = "id IS NULL OR type IS NULL OR NOT (type LIKE '%request' OR type LIKE '%response')"
-        row = cursor.execute(f"SELECT count(*), count(*) FILTER ({bad}) FROM lines").fetchone()
+        row = cursor.execute(f"SELECT count(*), count(*) FILTER ({bad}) FROM lines").fetchone()  # noqa: S608
         seen, wrong = (int(row[0]), int(row[1])) if row else (0, 0)
         told.lines, told.bad = told.lines + seen, told.bad + wrong
         if wrong:
             sample(cursor, "lines", bad, spot, told)
         self._number += 1
-        cursor.execute(f"INSERT INTO waiting BY NAME SELECT *, {self._number} AS turn FROM lines WHERE NOT ({bad})")
+        cursor.execute(f"INSERT INTO waiting BY NAME SELECT *, {self._number} AS turn FROM lines WHERE NOT ({bad})")  # noqa: S608
 
     def _made(self, kept: int) -> Imported:
         """Those whose other half is there; and the oldest of the others, but for so many."""
         cursor = self._cursor
         whole = "(SELECT id FROM waiting GROUP BY id HAVING count(DISTINCT type) > 1)"
-        row = cursor.execute(f"SELECT max(turn) FROM waiting WHERE id NOT IN {whole}").fetchone()
-        crowded = cursor.execute(f"SELECT count(*) FROM waiting WHERE id NOT IN {whole}").fetchone()
+        row = cursor.execute(f"SELECT max(turn) FROM waiting WHERE id NOT IN {whole}").fetchone()  # noqa: S608
+        crowded = cursor.execute(f"SELECT count(*) FROM waiting WHERE id NOT IN {whole}").fetchone()  # noqa: S608
         late = (crowded[0] if crowded else 0) > kept
         last = (row[0] if row and row[0] is not None else 0) + (0 if kept else 1)
         done = f"id IN {whole}" + (f" OR turn < {last}" if late else "")
-        cursor.execute(f"CREATE OR REPLACE TEMP TABLE ready AS SELECT * FROM waiting WHERE {done}")
-        cursor.execute(f"DELETE FROM waiting WHERE {done}")
+        cursor.execute(f"CREATE OR REPLACE TEMP TABLE ready AS SELECT * FROM waiting WHERE {done}")  # noqa: S608
+        cursor.execute(f"DELETE FROM waiting WHERE {done}")  # noqa: S608
         fields = Fields({**dict.fromkeys(_PLAIN, "VARCHAR"), **dict.fromkeys(("status",), "VARCHAR"), **_JSON})
         pairs = _pairs().replace("FROM waiting", "FROM ready")
         good = "status = 200 AS answered, true AS whole"
-        made = f"SELECT * REPLACE (coalesce(caller, 'unknown') AS caller), {good} FROM (SELECT {select(FORMAT, fields)} FROM ({pairs}))"
-        cursor.execute(f"CREATE OR REPLACE TEMP TABLE asked AS SELECT * FROM ({made}) WHERE time_s IS NOT NULL")
+        known = f"SELECT {select(FORMAT, fields)} FROM ({pairs})"  # noqa: S608
+        made = f"SELECT * REPLACE (coalesce(caller, 'unknown') AS caller), {good} FROM ({known})"  # noqa: S608
+        cursor.execute(f"CREATE OR REPLACE TEMP TABLE asked AS SELECT * FROM ({made}) WHERE time_s IS NOT NULL")  # noqa: S608
         return self._columns.take(cursor)
 
 

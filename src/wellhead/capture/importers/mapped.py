@@ -14,7 +14,7 @@ from wellhead.capture.importers.blocks import Progress
 from wellhead.capture.importers.columns import Columns, Imported, Rows
 from wellhead.capture.importers.fields import given
 from wellhead.capture.importers.mapping import Mapping
-from wellhead.capture.importers.source import Tables
+from wellhead.capture.importers.source import Tables, opened
 from wellhead.core.arrays import Array
 from wellhead.meter.profile import Profile
 
@@ -28,9 +28,7 @@ class Mapped:
     """
 
     def __init__(self, mapping: Mapping, profile: Profile | None, now_s: float) -> None:
-        from wellhead.store.columns import connect
-
-        self._tables = Tables(connect(), mapping)
+        self._tables = Tables(opened(), mapping)
         self._columns = Columns(Questions(profile, given(mapping)).rows, now_s)
         self.told = self._tables.told
 

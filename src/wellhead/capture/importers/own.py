@@ -12,7 +12,7 @@ import numpy as np
 from wellhead.capture.importers.blocks import Progress, blocks
 from wellhead.capture.importers.columns import Columns, Imported, Rows, filled
 from wellhead.capture.importers.fields import quoted
-from wellhead.capture.importers.source import ROWS, Told, parquet_parts, read_objects, sample
+from wellhead.capture.importers.source import ROWS, Told, opened, parquet_parts, read_objects, sample
 from wellhead.core.arrays import Array
 from wellhead.core.batch import TRAITS, confidence_of
 from wellhead.core.event import Coded, Event
@@ -49,10 +49,8 @@ class Own:
     """
 
     def __init__(self, profile: Profile | None, now_s: float, late: Sequence[Path] = ()) -> None:
-        from wellhead.store.columns import connect
-
         self._profile = profile
-        self._cursor = connect()
+        self._cursor = opened()
         self._late = False
         self._columns = Columns(self._detail, now_s)
         self.told = Told()
@@ -77,7 +75,7 @@ class Own:
 
     def _insert(self, source: str) -> None:
         ours = quoted(self._profile.id if self._profile is not None else "")
-        self._cursor.execute(f"INSERT INTO late BY NAME SELECT * FROM {source} WHERE profile = {ours}")
+        self._cursor.execute(f"INSERT INTO late BY NAME SELECT * FROM {source} WHERE profile = {ours}")  # noqa: S608
         self._late = True
 
     def read(self, path: Path, progress: Progress | None = None) -> Iterator[Imported]:
@@ -89,7 +87,7 @@ class Own:
         """Fill the table `asked` with one block after the other."""
         if path.suffix == ".parquet":
             for part in parquet_parts(self._cursor, path, progress, ROWS):
-                self._made(f"(SELECT *, 'event' AS kind FROM {part})", None)
+                self._made(f"(SELECT *, 'event' AS kind FROM {part})", None)  # noqa: S608
                 yield
             return
         with tempfile.NamedTemporaryFile(prefix="wellhead-") as spot:
@@ -100,7 +98,7 @@ class Own:
     def _made(self, source: str, spot: Path | None) -> None:
         cursor = self._cursor
         cursor.execute(
-            f"CREATE OR REPLACE TEMP TABLE asked AS SELECT {_SELECT}, {self._packed()} FROM {self._joined(source)}"
+            f"CREATE OR REPLACE TEMP TABLE asked AS SELECT {_SELECT}, {self._packed()} FROM {self._joined(source)}"  # noqa: S608
         )
         row = cursor.execute(
             "SELECT count(*), count(*) FILTER (kind = 'event'), count(*) FILTER (NOT good) FROM asked"
@@ -125,7 +123,7 @@ class Own:
 
     def _detail(self, cursor: Any, some: Array, table: dict[str, Array]) -> Rows:
         rows = table["n_rows"][some].astype(np.int64)
-        packed = cursor.execute(f"SELECT {', '.join(_BLOBS)} FROM asked").fetchnumpy()
+        packed = cursor.execute(f"SELECT {', '.join(_BLOBS)} FROM asked").fetchnumpy()  # noqa: S608
         blobs = {name: _blob(packed[name], some, rows, dtype) for name, dtype in _BLOBS.items()}
         listed = {
             name: _list(cursor, name, some, rows, missing)
@@ -192,10 +190,11 @@ def _blob(column: Array, some: Array, rows: Array, dtype: str) -> Array:
 def _list(cursor: Any, name: str, some: Array, rows: Array, missing: float) -> Array:
     """(n,) one number a row; requests that have not as many as rows are left at `missing`."""
     counts = np.asarray(
-        filled(cursor.execute(f'SELECT coalesce(len("{name}"), 0) AS w FROM asked').fetchnumpy()["w"], 0), np.int64
+        filled(cursor.execute(f'SELECT coalesce(len("{name}"), 0) AS w FROM asked').fetchnumpy()["w"], 0),
+        np.int64,  # noqa: S608
     )
     cast = f'TRY_CAST("{name}" AS DOUBLE[])'
-    flat = filled(cursor.execute(f"SELECT unnest({cast}) AS x FROM asked").fetchnumpy()["x"], np.nan).astype(np.float64)
+    flat = filled(cursor.execute(f"SELECT unnest({cast}) AS x FROM asked").fetchnumpy()["x"], np.nan).astype(np.float64)  # noqa: S608
     if some.size == counts.size and np.array_equal(counts, rows):
         return flat
     fits = np.zeros(counts.size, bool)

@@ -22,7 +22,7 @@ class Seen:
         self._mask = np.uint64(places - 1)
 
     def fresh(self, hashes: Array) -> Array:
-        """(n,) bool: not seen before, in this array (n,) uint64 or earlier ones; 0 is an unknown request, always fresh."""
+        """(n,) bool: not seen before, in this array (n,) uint64 or earlier ones; 0 is unknown, and always fresh."""
         place = (hashes & self._mask).astype(np.intp)
         index = np.arange(hashes.size, dtype=np.int32)
         # of several writes to one place the last one stays: backwards, that is the first

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Iterator, Mapping as Types
+from collections.abc import Iterator
+from collections.abc import Mapping as Types
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -38,6 +39,15 @@ class Told(msgspec.Struct):
     sample: list[str] = []
 
 
+def opened() -> duckdb.DuckDBPyConnection:
+    """A connection in which times without a zone are UTC."""
+    from wellhead.store.columns import connect
+
+    cursor = connect()
+    cursor.execute("SET TimeZone = 'UTC'")
+    return cursor
+
+
 class Tables:
     """Fills the table `asked` of a DuckDB cursor, one block of one file at a time."""
 
@@ -53,7 +63,7 @@ class Tables:
         """
         if path.suffix == ".parquet":
             for part in parquet_parts(self.cursor, path, progress, ROWS):
-                described = self.cursor.execute(f"DESCRIBE SELECT * FROM {part}").fetchall()
+                described = self.cursor.execute(f"DESCRIBE SELECT * FROM {part}").fetchall()  # noqa: S608
                 self._made((part, Fields({row[0]: row[1] for row in described})), None)
                 yield
             return
@@ -71,31 +81,31 @@ class Tables:
         elif text:
             self._made((_documents(spot), Fields({}, "j")), spot)
         else:
-            columns = keys(self.mapping, [getattr(self.mapping, f) for f in FIELDS])
+            columns = keys([getattr(self.mapping, f) for f in FIELDS])
             self._made((read_objects(columns, spot), Fields(columns)), spot)
 
     def _made(self, source: tuple[str, Fields], spot: Path | None) -> None:
         """Create the table, count and sample what is bad, and drop it."""
         sql, fields = source
-        kept = f"SELECT {select(self.mapping, fields)} FROM {sql}"
+        kept = f"SELECT {select(self.mapping, fields)} FROM {sql}"  # noqa: S608
         good = f"{answered(self.mapping)} AS answered, true AS whole"
-        self.cursor.execute(f"CREATE OR REPLACE TEMP TABLE asked AS SELECT *, {good} FROM ({kept})")
-        row = self.cursor.execute(f"SELECT count(*), count(*) FILTER ({_BAD}) FROM asked").fetchone()
+        self.cursor.execute(f"CREATE OR REPLACE TEMP TABLE asked AS SELECT *, {good} FROM ({kept})")  # noqa: S608
+        row = self.cursor.execute(f"SELECT count(*), count(*) FILTER ({_BAD}) FROM asked").fetchone()  # noqa: S608
         seen, bad = (int(row[0]), int(row[1])) if row else (0, 0)
         self.told.lines += seen
         self.told.bad += bad
         if bad and spot is not None:
             sample(self.cursor, "asked", _BAD, spot, self.told)
         if bad:
-            self.cursor.execute(f"CREATE OR REPLACE TEMP TABLE asked AS SELECT * FROM asked WHERE NOT ({_BAD})")
+            self.cursor.execute(f"CREATE OR REPLACE TEMP TABLE asked AS SELECT * FROM asked WHERE NOT ({_BAD})")  # noqa: S608
 
 
 def sample(cursor: duckdb.DuckDBPyConnection, table: str, bad: str, spot: Path, told: Told) -> None:
     """Keep a few of the block's bad lines; the table has one row for each line that is not blank, in order."""
     if len(told.sample) >= SAMPLED:
         return
-    numbered = f"SELECT *, row_number() OVER () - 1 AS place FROM {table}"
-    found = cursor.execute(f"SELECT place FROM ({numbered}) WHERE {bad} LIMIT {SAMPLED}").fetchall()
+    numbered = f"SELECT *, row_number() OVER () - 1 AS place FROM {table}"  # noqa: S608
+    found = cursor.execute(f"SELECT place FROM ({numbered}) WHERE {bad} LIMIT {SAMPLED}").fetchall()  # noqa: S608
     lines = [line for line in spot.read_bytes().split(b"\n") if line.strip()]
     for (place,) in found:
         if place < len(lines) and len(told.sample) < SAMPLED:
@@ -108,12 +118,12 @@ def parquet_parts(cursor: duckdb.DuckDBPyConnection, path: Path, progress: Progr
 
     name = quoted(str(path))
     try:
-        row = cursor.execute(f"SELECT sum(num_rows) FROM parquet_file_metadata({name})").fetchone()
+        row = cursor.execute(f"SELECT sum(num_rows) FROM parquet_file_metadata({name})").fetchone()  # noqa: S608
         total = int(row[0]) if row else 0
         length, told = path.stat().st_size, 0
         for start in range(0, total, size):
             rows = f"file_row_number >= {start} AND file_row_number < {start + size}"
-            yield f"(SELECT * FROM read_parquet({name}, file_row_number = true) WHERE {rows})"
+            yield f"(SELECT * FROM read_parquet({name}, file_row_number = true) WHERE {rows})"  # noqa: S608
             at = length * min(start + size, total) // total
             if progress is not None:
                 progress(at - told)
@@ -147,15 +157,15 @@ def _mend(spot: Path) -> None:
 
 
 def _lines(spot: Path) -> str:
-    whole = f"SELECT decode(content) AS content FROM read_blob({quoted(str(spot))})"
-    return f"(SELECT unnest(string_split(content, chr(10))) AS line FROM ({whole}))"
+    whole = f"SELECT decode(content) AS content FROM read_blob({quoted(str(spot))})"  # noqa: S608
+    return f"(SELECT unnest(string_split(content, chr(10))) AS line FROM ({whole}))"  # noqa: S608
 
 
 def _documents(spot: Path) -> str:
     """Lines with something before the JSON, as CloudWatch writes them, or with an array of objects."""
-    text = f"SELECT regexp_extract(line, '[\\[{{].*[\\]}}]') AS line FROM {_lines(spot)} WHERE trim(line) <> ''"
+    text = f"SELECT regexp_extract(line, '[\\[{{].*[\\]}}]') AS line FROM {_lines(spot)} WHERE trim(line) <> ''"  # noqa: S608
     lists = "CASE WHEN line LIKE '[%' THEN coalesce(TRY_CAST(line AS JSON[]), [NULL]) ELSE [TRY_CAST(line AS JSON)] END"
-    return f"(SELECT unnest({lists}) AS j FROM ({text}))"
+    return f"(SELECT unnest({lists}) AS j FROM ({text}))"  # noqa: S608
 
 
 def _matches(mapping: Mapping, spot: Path) -> tuple[str, Fields]:
@@ -163,7 +173,7 @@ def _matches(mapping: Mapping, spot: Path) -> tuple[str, Fields]:
     groups = re.findall(_PATTERN_NAMES, mapping.pattern)
     listed = ", ".join(map(quoted, groups))
     found = (
-        f"SELECT regexp_extract(line, {quoted(mapping.pattern)}, [{listed}]) AS m FROM {_lines(spot)} "
+        f"SELECT regexp_extract(line, {quoted(mapping.pattern)}, [{listed}]) AS m FROM {_lines(spot)} "  # noqa: S608
         "WHERE trim(line, ' ' || chr(13)) <> ''"
     )
-    return f"(SELECT unnest(m) FROM ({found}))", Fields(dict.fromkeys(groups, "VARCHAR"))
+    return f"(SELECT unnest(m) FROM ({found}))", Fields(dict.fromkeys(groups, "VARCHAR"))  # noqa: S608

@@ -1,0 +1,20 @@
+"""How much each detector's evidence counts: learnt once from rehearsed attacks, shipped, the same for everybody."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+
+FILE = "weights.toml"
+
+
+@cache
+def weights() -> Mapping[str, tuple[float, float]]:
+    """Of each detector that has any, the weight of its high and of its low side, >= 0; see the head of weights.toml.
+
+    They are fixed before anybody's traffic is seen, so that a promise's thresholds hold whatever they are.
+    """
+    text = (resources.files("wellhead.detect") / FILE).read_text(encoding="utf-8")
+    return {name: (float(of.get("high", 0.0)), float(of.get("low", 0.0))) for name, of in tomllib.loads(text).items()}
