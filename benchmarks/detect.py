@@ -68,7 +68,7 @@ def main() -> None:
     draft = args.quick or args.development
     seeds = (DEVELOPMENT_SEED,) if draft else tuple(map(int, args.seeds.split(",")))
     names = (args.victims.split(",")[0],) if args.quick else tuple(args.victims.split(","))
-    for path in CACHE.glob("*") if args.afresh else ():
+    for path in CACHE.glob("cell_*") if args.afresh else ():
         path.unlink()
     jobs = [(name, seeds, args.quick, not args.no_peers) for name in names]
     if len(jobs) == 1 or args.processes == 1:

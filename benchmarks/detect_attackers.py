@@ -7,19 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.detect_habits import arrivals, habits, steady, visits
 from benchmarks.detect_recorded import Recorded
-from benchmarks.detect_tenants import (
-    Pages,
-    arrivals,
-    habits,
-    leaning,
-    mixture,
-    questions,
-    repeated,
-    steady,
-    tenant,
-    visits,
-)
+from benchmarks.detect_tenants import Pages, leaning, mixture, questions, repeated, tenant
 from benchmarks.detect_world import BUDGET, PERIOD_S, Stream, Victim, sorted_stream
 
 COVERS = (0.5, 0.8, 0.95)

@@ -30,7 +30,8 @@ QUICKLY = ("A9 25 accounts",)
 class Gang(msgspec.Struct, frozen=True, kw_only=True):
     """One campaign. rows, fidelity: of all accounts together when the linker first named it, NEVER and full if never.
 
-    recall, precision, swept: over the period, honest named in any look counted.  alone: share of the accounts that
+    recall, precision, swept: of the linker, over the period; honest named in any look counted.  named: share of the
+    accounts that the linker named or that alarmed by themselves.  alone: share of the accounts that
     alarmed by themselves.  reading: Wellhead's own replication of the union at the alarm.  day: of the alarm.
     """
 
@@ -43,6 +44,7 @@ class Gang(msgspec.Struct, frozen=True, kw_only=True):
     fidelity: float
     full: float
     recall: float
+    named: float
     precision: Number
     swept: float
     alone: float
@@ -92,6 +94,7 @@ def _gang(s: Stage, people: Population, honest: tuple[list[Stream], list[Views]]
     day = _day(s, people, honest[1], members, first)
     rows = NEVER if first < 0 else int(np.searchsorted(union.time_s, START_S + day * 86400.0))
     full = s.clones.fidelity(union.rows)
+    guilty = _guilty(s, members)
     number, words = split(members[0].scenario)
     return Gang(
         scenario=number,
@@ -103,9 +106,10 @@ def _gang(s: Stage, people: Population, honest: tuple[list[Stream], list[Views]]
         fidelity=full if rows == NEVER else s.clones.fidelity(union.rows[:rows]),
         full=full,
         recall=score.recall,
+        named=len(guilty | (set().union(*last) & names)) / len(names),
         precision=score.precision if np.isfinite(score.precision) else None,
         swept=swept,
-        alone=_alone(s, members),
+        alone=len(guilty) / len(names),
         reading=_reading(s, union, len(union) if rows == NEVER else rows),
     )
 
@@ -135,10 +139,11 @@ def _day(s: Stage, people: Population, seen: list[Views], members: list[Stream],
     return float(high)
 
 
-def _alone(s: Stage, members: list[Stream]) -> float:
+def _guilty(s: Stage, members: list[Stream]) -> set[str]:
+    """Who alarms without the linker."""
     looks = s.world.looks(members)
     at = judged(s, looks, STRICT, {p.name: "undeclared" for p in members})
-    return float(np.mean([a.rows != NEVER for a in at.values()]))
+    return {n for n, a in at.items() if a.rows != NEVER}
 
 
 def _reading(s: Stage, union: Stream, rows: int) -> float:

@@ -10,20 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.detect_habits import arrivals, cron, habits, steady, visits
 from benchmarks.detect_recorded import Recorded
-from benchmarks.detect_tenants import (
-    Pages,
-    arrivals,
-    cron,
-    habits,
-    leaning,
-    mixture,
-    questions,
-    repeated,
-    steady,
-    visits,
-    volume,
-)
+from benchmarks.detect_tenants import Pages, leaning, mixture, questions, repeated, volume
 from benchmarks.detect_world import BUDGET, PERIOD_S, START_S, Stream, Victim, sorted_stream
 
 Questions = tuple[Any, Any]

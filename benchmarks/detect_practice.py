@@ -33,7 +33,9 @@ def practice(name: str) -> Victim | None:
 
 def _grown(rows: list[Any], grow: Grow) -> Parts:
     """Inputs made of each part, so many as GROWN."""
-    return Parts(*(grow(r, count, np.random.default_rng([9, i])) for i, (r, count) in enumerate(zip(rows, GROWN))))
+    return Parts(
+        *(grow(r, count, np.random.default_rng([9, i])) for i, (r, count) in enumerate(zip(rows, GROWN, strict=True)))
+    )
 
 
 def _shares(n: int) -> tuple[int, ...]:
@@ -115,7 +117,7 @@ def _spambase() -> Raw | None:
     path = _data("tabular/uci_spambase.arff.gz")
     if path is None:
         return None
-    lines = gzip.open(path, "rt").read().splitlines()
+    lines = gzip.decompress(path.read_bytes()).decode().splitlines()
     table = np.array([line.split(",") for line in lines if line[:1].isdigit()], np.float64)
     return _table(table[:, :-1], table[:, -1].astype(int), 32)
 
@@ -125,8 +127,8 @@ def _location() -> Raw | None:
     if path is None:
         return None
     held = np.load(path)
-    x, y = (held[n] for n in sorted(held.files, key=lambda n: -held[n].size))
-    return _table(x.astype(np.float64), y.reshape(-1).astype(int), 64)
+    x = np.unpackbits(held["X_packed"], axis=1)[:, : int(held["n_features"])]
+    return _table(x.astype(np.float64), held["y"].astype(int) - 1, 64)
 
 
 def _sst2() -> Raw | None:

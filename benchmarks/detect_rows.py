@@ -217,6 +217,7 @@ def _campaigns(found: Sequence[Found]) -> list[Figure]:
         return []
     return [
         _figure("campaign_recall", [g.recall for g in gangs], "share", np.mean),
+        _figure("campaign_recall_with_own_alarms", [g.named for g in gangs], "share", np.mean),
         _figure("campaign_found_share", [g.rows != NEVER for g in gangs], "share", np.mean),
         _figure("campaign_honest_swept", [g.swept for g in gangs], "share", np.mean, "lower"),
         _figure("disagreement_ratio_at_alarm_campaign", [ratio(g.fidelity, g.full) for g in gangs], "ratio"),

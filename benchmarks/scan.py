@@ -48,11 +48,10 @@ def principals(rng: np.random.Generator, n: int) -> Any:
 
 
 def columns(rng: np.random.Generator, n: int, at: float) -> dict[str, list[Any]]:
-    """One chunk of plain events: a fifth of the inputs are among 64 of the caller.s own, the rest
-    among four million; each principal has three addresses."""
+    """One chunk of plain events: a fifth of the inputs repeat, each caller has three addresses."""
     who = principals(rng, n)
     repeat = rng.random(n) < 0.2
-    inputs = np.where(repeat, who * 64 + rng.integers(0, 64, n), rng.integers(0, 1 << 22, n))
+    inputs = np.where(repeat, who * 64 + rng.integers(0, 64, n), rng.integers(1 << 40, 1 << 62, n))
     home = (who * 2_654_435_761 + rng.integers(0, 3, n) * 40_503) % (1 << 24)
     confidence = np.round(np.minimum(0.35 + rng.gamma(4.0, 0.15, n), 1.0), 4)
     stamp = at + np.sort(rng.random(n)) * n * 0.1

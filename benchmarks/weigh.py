@@ -1,7 +1,7 @@
 """Learns how much each detector's evidence counts, from rehearsed attacks on models that are not in the benchmark.
 
-`python -m benchmarks weigh` writes src/wellhead/detect/weights.toml and prints how well weights that were learnt without
-a victim, or without a family of attacks, find it.
+`python -m benchmarks weigh` writes src/wellhead/detect/weights.toml, and prints how well weights that were learnt
+without a victim, or without a family of attacks, find it.
 """
 
 from __future__ import annotations
@@ -30,18 +30,30 @@ from wellhead.detect.yardstick import Panel, Yardstick, fit, suprema, weighed
 FILE = Path(weights.__file__).with_name(weights.FILE)
 TENANTS = int(os.environ.get("WELLHEAD_WEIGH_TENANTS", "1600"))
 ALPHA = 0.01
-RIDGE = 0.01
+RIDGE = 0.003
 WEIGHED = ("novelty", "inputs", "ground", "answers")
 """Kinds of evidence that are weighed: never how much or when somebody asks, or who: a heavy customer is no thief."""
-EVERY = ("A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8", "A11", "A16", "A17", "A18")
+VOICES: Mapping[str, tuple[str, ...]] = {
+    "open": ("A1", "A2", "A3", "A4", "A5", "A6", "A7", "A11", "A16", "A17", "A18"),
+    "cover": ("A8",),
+}
+"""Families of attacks that one voice each is learnt of: those that go about openly, and those under cover."""
+EVERY = tuple(f for families in VOICES.values() for f in families)
+HOPELESS = "95%"
+"""Cover under which a thief holds next to nothing, and would only teach that honest tenants are thieves."""
 _LEAST = 0.01
 _HEAD = """\
-# How much each detector's evidence counts, on its high and on its low side; what is not named here counts in the
-# surprise alone. Made by `python -m benchmarks weigh`: a logistic regression with weights >= 0 (ridge {ridge}; victims,
-# families of attacks and honest looks balanced) of how far beyond the honest centre each detector's number lies, on
-# looks at rehearsed attacks ({families}) against looks at {tenants} honest tenants of each of {victims}:
-# models that are not in the benchmark. Evidence of kind {kinds} only: how much, when and from where somebody asks is
-# never weighed, since a heavy customer is no thief. Weights are fixed before any calibration, so no promise hangs on them.
+# How much each detector's evidence counts, on its high and on its low side, where 0 is not written. Detectors that are
+# not named here, a plugin's say, count in the surprise alone. The stronger of the two voices is heard.
+#
+# Made by `python -m benchmarks weigh`: for each voice a logistic regression with weights >= 0 (ridge {ridge}; victims,
+# families of attacks and honest looks balanced) on how far beyond the honest centre each detector's number lies, at
+# looks at rehearsed attacks against looks at {tenants} honest tenants of each victim.
+# Victims: {victims}; none of them is in the benchmark.
+# Attacks: open {open};
+# cover {cover}, half and four fifths of it honest.
+# Only evidence of the kinds {kinds} is weighed: not how much, when or from where somebody asks,
+# since a heavy customer is no thief. The weights are fixed before any calibration, so that no promise hangs on them.
 """
 
 
@@ -76,7 +88,7 @@ def rehearsal(name: str, seed: int = DEVELOPMENT_SEED) -> Rehearsal | None:
     scenario = {s.name: s.scenario for s in thieves}
     develops = np.array([int(n[1:]) % 2 == 0 for n in seen.names])
     d = played.detectors
-    panel = Panel(d.sides, d.kinds, d.least, [(0.0, 0.0)] * len(d))
+    panel = Panel(d.sides, d.kinds, d.least)
     return Rehearsal(
         name,
         fit(*developed(seen, develops), panel),
@@ -95,10 +107,15 @@ def developed(looks: Looks, develops: Array) -> tuple[Array, Array, Array]:
 
 
 def learn(rehearsals: Sequence[Rehearsal], free: Array, without: Collection[str] = ()) -> Array:
-    """(T,) weights >= 0 of signed detectors, learnt without these families; free: (T,) bool, which may have any."""
+    """(V, T) weights >= 0 of signed detectors, learnt without these families; free: (T,) bool, which may have any."""
+    return np.stack([_voice(rehearsals, free, [f for f in of if f not in without] or of) for of in VOICES.values()])
+
+
+def _voice(rehearsals: Sequence[Rehearsal], free: Array, families: Collection[str]) -> Array:
+    """(T,) by L-BFGS-B."""
     from scipy.optimize import minimize
 
-    parts = [part for r in rehearsals for part in _sides(r, without)]
+    parts = [part for r in rehearsals for part in _sides(r, families)]
     x = np.concatenate([p for p, _ in parts])
     side = np.concatenate([np.full(len(p), s) for p, s in parts])
     share = np.concatenate([np.full(len(p), abs(s) / len(p)) for p, s in parts])
@@ -115,15 +132,16 @@ def learn(rehearsals: Sequence[Rehearsal], free: Array, without: Collection[str]
     return np.asarray(found.x[:-1])
 
 
-def _sides(r: Rehearsal, without: Collection[str]) -> list[tuple[Array, float]]:
+def _sides(r: Rehearsal, wanted: Collection[str]) -> list[tuple[Array, float]]:
     """Looks, and +1 divided by the families for each of them, -1 for the honest."""
     mine = r.develops[r.honest.principal] & (r.honest.rows >= FIRST_ROWS)
-    found = [(r.yardstick.unusual(r.honest.values[mine], r.honest.rows[mine]), -1.0)]
-    families = [f for f in EVERY if f not in without and (r.family == f).any()]
+    sides = [(r.yardstick.unusual(r.honest.values[mine], r.honest.rows[mine]), -1.0)]
+    fit_for = (r.attacks.rows >= FIRST_ROWS) & np.array([HOPELESS not in s for s in r.scenario])
+    families = [f for f in wanted if (r.family == f).any()]
     for f in families:
-        at = (r.family == f) & (r.attacks.rows >= FIRST_ROWS)
-        found.append((r.yardstick.unusual(r.attacks.values[at], r.attacks.rows[at]), 1.0 / len(families)))
-    return found
+        at = (r.family == f) & fit_for
+        sides.append((r.yardstick.unusual(r.attacks.values[at], r.attacks.rows[at]), 1.0 / len(families)))
+    return sides
 
 
 def found(r: Rehearsal, weight: Array) -> dict[str, int]:
@@ -142,7 +160,7 @@ def found(r: Rehearsal, weight: Array) -> dict[str, int]:
 def table(rehearsals: Sequence[Rehearsal], free: Array) -> str:
     """First alarms by scenario and victim: surprise alone, all weights, without the victim, without the family."""
     every = learn(rehearsals, free)
-    none = np.zeros(free.size)
+    none = np.zeros((0, free.size))
     rest = {r.name: learn([o for o in rehearsals if o is not r] or rehearsals, free) for r in rehearsals}
     fewer = {f: learn(rehearsals, free, (f,)) for f in EVERY}
     lines = ["rows at the first alarm, 1 in 100: surprise alone / all / without the victim / without the family"]
@@ -156,23 +174,25 @@ def table(rehearsals: Sequence[Rehearsal], free: Array) -> str:
     return "\n".join(lines)
 
 
-def written(names: Sequence[str], signed: Mapping[tuple[str, str], float], victims: Sequence[str]) -> str:
-    """The text of the weights file."""
-    head = _HEAD.format(
-        ridge=RIDGE,
-        families=", ".join(EVERY),
-        tenants=TENANTS // 2,
-        victims=", ".join(victims),
-        kinds=", ".join(WEIGHED),
-    )
-    blocks = []
-    for name in sorted(names):
-        lines = [
-            f"{side} = {signed[name, side]:.2f}" for side in ("high", "low") if signed.get((name, side), 0) >= _LEAST
-        ]
-        if lines:
-            blocks.append("\n".join([f"\n[{name}]", *lines]))
-    return head + "\n".join(blocks) + "\n"
+def written(weight: Array, yardstick: Yardstick, detectors: Detectors, victims: Sequence[str]) -> str:
+    """The text of the weights file; weight: (V, T)."""
+    blocks = [
+        _HEAD.format(
+            ridge=RIDGE,
+            open=", ".join(VOICES["open"]),
+            cover=", ".join(VOICES["cover"]),
+            tenants=TENANTS // 2,
+            victims=", ".join(victims),
+            kinds=", ".join(WEIGHED),
+        )
+    ]
+    for voice, of in zip(VOICES, weight, strict=True):
+        for s, name in sorted(enumerate(detectors.names), key=lambda pair: pair[1]):
+            mine = np.flatnonzero((yardstick.detector == s) & (of >= _LEAST))
+            if mine.size:
+                lines = [f"{'high' if yardstick.side[t] > 0 else 'low'} = {of[t]:.2f}" for t in mine]
+                blocks.append("\n".join([f"[{voice}.{name}]", *lines, ""]))
+    return "\n".join(blocks)
 
 
 def main() -> None:
@@ -182,10 +202,7 @@ def main() -> None:
     detectors = Detectors()
     y = rehearsals[0].yardstick
     free = np.array([detectors.kinds[s] in WEIGHED for s in y.detector])
-    weight = learn(rehearsals, free)
-    sides = [(detectors.names[s], "high" if side > 0 else "low") for s, side in zip(y.detector, y.side, strict=True)]
-    FILE.write_text(
-        written(detectors.names, dict(zip(sides, weight.tolist(), strict=True)), [r.name for r in rehearsals]), "utf-8"
-    )
+    text = written(learn(rehearsals, free), y, detectors, [r.name for r in rehearsals])
+    FILE.write_text(text, encoding="utf-8")
     print(table(rehearsals, free))
     print(f"wrote {FILE}")

@@ -22,7 +22,7 @@ def found(seed, alarms, rows_, fidelity):
     )  # fmt: skip
     gang = Gang(
         scenario="A9", title="5 accounts", accounts=5, budget=2000, rows=500, day=3.0, fidelity=0.8, full=0.9,
-        recall=0.9, precision=1.0, swept=0.001, alone=0.2, reading=0.7,
+        recall=0.9, named=0.95, precision=1.0, swept=0.001, alone=0.2, reading=0.7,
     )  # fmt: skip
     return Found(cell=cell, gangs=(gang,))
 

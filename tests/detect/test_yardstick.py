@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wellhead.detect.yardstick import FEWEST, by_kind, checkpoint, combined, fit, suprema
+from wellhead.detect.yardstick import FEWEST, Panel, checkpoint, fit, suprema
 
 
 def world(n, rng, looks=5, detectors=4):
@@ -15,11 +15,19 @@ def world(n, rng, looks=5, detectors=4):
 
 SIDES = ((1,), (-1,), (1, -1), (1,))
 KINDS = ("a", "a", "b", "c")
+PANEL = Panel.plain(SIDES, KINDS)
+OPEN, COVER = ((1.0, 0.0), (0.0, 0.5), (0.3, 0.0), (0.0, 0.0)), ((0.0, 0.0), (0.0, 0.0), (0.0, 2.0), (0.1, 0.0))
+LEAST, WEIGHTS = (0.1,) * 4, (OPEN, COVER)
 
 
 @pytest.fixture(scope="module")
 def stick():
-    return fit(*world(400, np.random.default_rng(0)), SIDES, KINDS)
+    return fit(*world(400, np.random.default_rng(0)), PANEL)
+
+
+@pytest.fixture(scope="module")
+def weighed_stick():
+    return fit(*world(400, np.random.default_rng(0)), PANEL._replace(least=LEAST, weights=WEIGHTS))
 
 
 def at(values, rows=64):
@@ -33,10 +41,12 @@ def test_checkpoint_is_the_highest_bit(rows):
 
 
 def test_only_the_suspicious_side_counts(stick):
-    high, low = stick.contributions(*at([[9.0] * 4, [-9.0] * 4]))
-    assert (high > 3).tolist() == [True, False, True, True]
-    assert (low > 3).tolist() == [False, True, True, False]
-    assert stick.sides(*at([9.0, -9.0, -9.0, 9.0])).tolist() == [[1, -1, -1, 1]]
+    # the second is silent, so that the first is the strongest of their kind
+    high, low = stick.contributions(*at([[9.0, np.nan, 9.0, 9.0], [-9.0, np.nan, -9.0, -9.0]]))
+    assert (high > 0.05).tolist() == [True, False, True, True]
+    assert (low > 0.05).tolist() == [False, False, True, False]
+    assert stick.sides(*at([9.0, np.nan, -9.0, 9.0])).tolist() == [[1, 0, -1, 1]]
+    assert stick.sides(*at([np.nan, -9.0, 9.0, 0.0])).tolist()[0][:3] == [0, -1, 1]
 
 
 def test_what_is_not_known_says_nothing(stick):
@@ -51,23 +61,32 @@ def test_a_constant_detector_is_silent_and_an_infinite_number_is_no_crash():
     values, rows, subject = world(200, np.random.default_rng(1))
     values[:, 1] = 7.0
     values[:, 2] = np.nan
-    stick = fit(values, rows, subject, SIDES, KINDS)
+    stick = fit(values, rows, subject, PANEL)
     gives = stick.contributions(*at([0.0, 1e6, 5.0, np.inf]))[0]
     assert gives[1] == gives[2] == 0.0
-    assert gives[3] == np.inf
+    assert 1e6 < gives[3] < np.inf
+
+
+def test_a_constant_detector_speaks_by_its_least_difference():
+    values, rows, subject = world(200, np.random.default_rng(1))
+    values[:, 0] = 7.0
+    stick = fit(values, rows, subject, PANEL._replace(least=LEAST, weights=WEIGHTS))
+    same, near, off = stick.contributions(*at([[7.0, 0, 0, 0], [7.02, 0, 0, 0], [9.0, 0, 0, 0]]))[:, 0]
+    assert same == 0.0
+    assert near < 1.0 < 5.0 * near < off
 
 
 def test_a_number_that_is_nearly_always_the_same_still_speaks():
     values, rows, subject = world(400, np.random.default_rng(2))
     values[:, 0] = np.repeat(np.random.default_rng(3).random(400) < 0.03, 5) * 0.1
-    gives = fit(values, rows, subject, SIDES, KINDS).contributions(*at([[0.0, 0, 0, 0], [0.9, 0, 0, 0]]))[:, 0]
+    gives = fit(values, rows, subject, PANEL).contributions(*at([[0.0, 0, 0, 0], [0.9, 0, 0, 0]]))[:, 0]
     assert gives[0] == 0.0
-    assert gives[1] > 5
+    assert gives[1] > 0.5
 
 
 def test_a_checkpoint_with_too_few_says_nothing():
     values, rows, subject = world(FEWEST - 1, np.random.default_rng(4))
-    assert (fit(values, rows, subject, SIDES, KINDS).score(values, rows) == -np.inf).all()
+    assert (fit(values, rows, subject, PANEL).score(values, rows) == -np.inf).all()
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -78,10 +97,52 @@ def test_more_unusual_never_scores_less(stick, seed):
     assert stick.score(*at(high))[0] >= stick.score(*at(low))[0]
 
 
-def test_kinds_are_one_voice_each():
-    surprise = np.array([[3.0, 4.0, 1.0]])
-    assert by_kind(surprise, np.array([0, 0, 1])).tolist() == [[4.0, 1.0]]
-    assert combined(np.array([[3.0, 4.0], [0.0, 5.0]])).tolist() == [5.0, 5.0]
+def test_kinds_are_one_voice_each(stick):
+    values, rows = at([5.0, -4.0, 0.0, 4.0])
+    surprise = stick.surprise(values, rows)[0]
+    heard = stick.voices(values, rows)[0, 0]
+    assert (heard > 0).tolist() == [surprise[0] >= surprise[1], surprise[1] > surprise[0], False, False, True]
+    strongest = [surprise[:2].max(), surprise[2:4].max(), surprise[4]]
+    assert heard.sum() == pytest.approx(np.linalg.norm(strongest))
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_the_score_is_the_sum_of_what_is_shown(weighed_stick, seed):
+    values, rows = at(np.random.default_rng(seed).normal(0, 4, (5, 4)))
+    score = weighed_stick.score(values, rows)
+    assert score == pytest.approx(weighed_stick.contributions(values, rows).sum(axis=1))
+    assert score == pytest.approx(weighed_stick.parts(values, rows).sum(axis=1))
+
+
+def test_weights_count_on_their_side_alone_and_only_so_far(weighed_stick):
+    voices = weighed_stick.voices(*at([[3.0] * 4, [-3.0] * 4, [1e9] * 4]))
+    high = [True, False, True, False, False]
+    assert (voices[:, 1] > 0).tolist() == [high, [False, True, False, False, False], high]
+    assert voices[2, 1] == pytest.approx(6.0 * weighed_stick.weight[0] * high)
+
+
+def test_the_stronger_voice_is_heard(weighed_stick):
+    values, rows = at(np.random.default_rng(0).normal(0, 4, (200, 4)))
+    voices = weighed_stick.voices(values, rows).sum(axis=2) / weighed_stick.reach
+    assert weighed_stick.score(values, rows) == pytest.approx(0.5 * voices[:, 0] + voices[:, 1:].max(axis=1))
+    assert 0.2 < (voices[:, 2] > voices[:, 1]).mean() < 0.8
+
+
+def test_each_voice_of_the_honest_reaches_one_in_one_of_ten(weighed_stick):
+    values, rows, subject = world(400, np.random.default_rng(0))
+    peaks = suprema(weighed_stick.voices(values, rows).sum(axis=2), subject)
+    assert (peaks > weighed_stick.reach).mean(axis=0) == pytest.approx([0.1] * 3, abs=0.005)
+
+
+def test_between_checkpoints_moments_are_between():
+    values, rows, subject = world(400, np.random.default_rng(9))
+    values += np.log2(rows)[:, None]
+    stick = fit(values, rows, subject, PANEL)
+    rows = np.array([64, 90, 128, 256, 400])
+    z = stick.standard(np.log2(rows)[:, None].repeat(4, axis=1), rows)
+    # beyond the last checkpoint that is known, its moments hold
+    assert np.abs(z[:4]).max() < 0.3
+    assert z[4, 0] > 0.3
 
 
 def test_several_weak_kinds_count_more_than_one(stick):
@@ -99,9 +160,9 @@ def test_suprema_are_the_plain_maxima(looks):
 
 def test_a_few_thieves_among_the_honest_move_the_moments_little():
     values, rows, subject = world(400, np.random.default_rng(5))
-    clean = fit(values, rows, subject, SIDES, KINDS)
+    clean = fit(values, rows, subject, PANEL)
     values[subject < 8] += 50.0
-    dirty = fit(values, rows, subject, SIDES, KINDS)
+    dirty = fit(values, rows, subject, PANEL)
     k = checkpoint(np.array([64]))[0]
     assert dirty.spread[k] == pytest.approx(clean.spread[k], rel=0.35)
     assert np.abs(dirty.centre[k] - clean.centre[k]).max() < 0.15
@@ -110,8 +171,8 @@ def test_a_few_thieves_among_the_honest_move_the_moments_little():
 def test_one_look_a_subject_makes_the_moments():
     values, rows, subject = world(100, np.random.default_rng(6), looks=1)
     again = np.concatenate([values, values[:1].repeat(500, axis=0)])
-    more = fit(again, np.full(len(again), 16), np.concatenate([subject, np.zeros(500, int)]), SIDES, KINDS)
-    plain = fit(values, rows, subject, SIDES, KINDS)
+    more = fit(again, np.full(len(again), 16), np.concatenate([subject, np.zeros(500, int)]), PANEL)
+    plain = fit(values, rows, subject, PANEL)
     assert np.array_equal(more.centre, plain.centre, equal_nan=True)
     assert msgspec.structs.asdict(more).keys() == msgspec.structs.asdict(plain).keys()
 
@@ -138,7 +199,7 @@ def test_finds_more_than_the_largest_standard_score():
     """The simpler score: the largest over detectors of (sup - median) / (upper quantile - median)."""
     rng = np.random.default_rng(8)
     dev, cal = mixed(400, rng), mixed(1000, rng)
-    stick = fit(*dev, ((1,),) * 12, [str(i % 6) for i in range(12)])
+    stick = fit(*dev, Panel.plain(((1,),) * 12, [str(i % 6) for i in range(12)]))
     flat = suprema((dev[0] - stick.centre[6]) / stick.spread[6], dev[2])
     middle, upper = np.quantile(flat, (0.5, 0.99), axis=0)
 

@@ -63,7 +63,7 @@ def test_the_status_says_guilt_and_the_word_of_the_promise(config, clock):
     worker = assemble(config, clock)
     steal(worker)
     ann = narrow(np.random.default_rng(1))
-    worker.put(exchange_of("ann", ann(32), NOW + 9))
+    worker.put(exchange_of("ann", ann(16), NOW + 9))
     worker.turn()
     desk = Desk(worker, "m", 0)
     status = desk.answer(Ask(ask="status")).status

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from wellhead.cli.ask import add_config
-from wellhead.cli.past import Survey, folded, survey_of
 from wellhead.core.errors import ConfigError, WellheadError
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from wellhead.cli.past import Survey
     from wellhead.config import Config
     from wellhead.detect.link.population import Population
     from wellhead.detect.looks import Looks
@@ -39,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Calibrate, print what can be promised to whom, and write the promise where the gate takes it up."""
     import time
 
+    from wellhead.cli.past import survey_of
     from wellhead.cli.promised import show
     from wellhead.config import load
     from wellhead.detect.promise import announced
@@ -68,6 +69,7 @@ def calibrated(
 
     Raises ConfigError where the log holds no whole period, or too few principals.
     """
+    from wellhead.cli.past import folded
     from wellhead.detect.calibrate import calibrate
     from wellhead.detect.looks import joined
     from wellhead.serve import promises

@@ -124,7 +124,8 @@ def _commonest(of: Sequence[str], develops: Array) -> Array:
 def _panel(detectors: Named) -> Panel:
     """Detectors that no weights were learnt for, a plugin's say, count in the surprise alone."""
     least = getattr(detectors, "least", (0.0,) * len(detectors.names))
-    return Panel(detectors.sides, _kinds(detectors), least, [weights().get(n, (0.0, 0.0)) for n in detectors.names])
+    voices = [[of.get(name, (0.0, 0.0)) for name in detectors.names] for of in weights().values()]
+    return Panel(detectors.sides, _kinds(detectors), least, voices)
 
 
 def _kinds(detectors: Named) -> tuple[str, ...]:

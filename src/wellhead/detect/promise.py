@@ -55,11 +55,11 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
         return self.yardstick.score(values, rows)
 
     def contributions(self, values: Array, rows: Array) -> Array:
-        """(u, S) what each detector gives, >= 0, in nats: how rare its number is among honest principals."""
+        """(u, S) what each detector adds to the score, >= 0: a look's score is their sum."""
         return self.yardstick.contributions(values, rows)
 
     def sides(self, values: Array, rows: Array) -> Array:
-        """(u, S) int8 side on which each number is unusual, 0 where on none."""
+        """(u, S) int8 side on which each detector adds more, 0 where it adds nothing."""
         return self.yardstick.sides(values, rows)
 
     def level(self, segment: str) -> float:

@@ -11,10 +11,14 @@ FILE = "weights.toml"
 
 
 @cache
-def weights() -> Mapping[str, tuple[float, float]]:
-    """Of each detector that has any, the weight of its high and of its low side, >= 0; see the head of weights.toml.
+def weights() -> Mapping[str, Mapping[str, tuple[float, float]]]:
+    """Of each voice, and each detector that has any, the weights of its high and low side, >= 0; see weights.toml.
 
     They are fixed before anybody's traffic is seen, so that a promise's thresholds hold whatever they are.
     """
     text = (resources.files("wellhead.detect") / FILE).read_text(encoding="utf-8")
-    return {name: (float(of.get("high", 0.0)), float(of.get("low", 0.0))) for name, of in tomllib.loads(text).items()}
+    return {voice: {name: _sides(of) for name, of in named.items()} for voice, named in tomllib.loads(text).items()}
+
+
+def _sides(of: Mapping[str, float]) -> tuple[float, float]:
+    return float(of.get("high", 0.0)), float(of.get("low", 0.0))

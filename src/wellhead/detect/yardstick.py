@@ -1,8 +1,8 @@
 """How unusual each detector's number is among honest principals at as many rows, and all of them together.
 
 Two scores are added: surprise, which the strongest of each kind gives and which knows no thieves, and weighed evidence,
-which adds what thieves were seen to do. The weights are shipped (see wellhead.detect.weights); everything else is
-fitted on development principals only, and the threshold comes from others.
+which adds what thieves were seen to do: the stronger of a voice for each way to steal. The weights are shipped (see
+wellhead.detect.weights); everything else is fitted on development principals only, and the threshold comes from others.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ _NINE_TENTHS = 1.645
 _STRONGEST = 6.0
 """The most that one detector's weighed evidence counts, in standard deviations."""
 _HALF = 0.5
-"""What surprise counts for, where weighed evidence counts 1; both in units of the honest principals' 98 % quantile."""
-_REACH = 0.98
+"""What surprise counts for, where weighed evidence counts 1; both in units of the honest principals' 90 % quantile."""
+_REACH = 0.9
 
 
 class Panel(NamedTuple):
     """S detectors, as far as the yardstick needs them.
 
     sides: +1, -1 or both, of each.  kinds: of each.  least: (S,) difference below which a number says nothing.
-    weights: of each, how much its high and its low side count; 0 leaves it to surprise.
+    weights: of each voice, how much each detector's high and low side count; 0 leaves it to surprise.
     """
 
     sides: Sequence[Sequence[int]]
     kinds: Sequence[str]
     least: Sequence[float]
-    weights: Sequence[tuple[float, float]]
+    weights: Sequence[Sequence[tuple[float, float]]] = ()
 
     @classmethod
     def plain(cls, sides: Sequence[Sequence[int]], kinds: Sequence[str]) -> Panel:
         """Detectors of which nothing more is known."""
-        return cls(sides, kinds, [0.0] * len(sides), [(0.0, 0.0)] * len(sides))
+        return cls(sides, kinds, [0.0] * len(sides))
 
 
 class Yardstick(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,8 +60,8 @@ class Yardstick(msgspec.Struct, frozen=True, kw_only=True):
     detector, side: (T,) the detector and the side (+1, -1) of each signed one.  kind: (T,) number of its kind.
     middle, upper, share: (T,) of the supremum over checkpoints of the squashed standard score: median, upper decile,
     share above that.  scale, power: (T,) of the Weibull tail there, P(excess > x) = exp(-(x / scale)^power).
-    least: (S,) difference below which a number says nothing.  weight: (T,) >= 0 of each in the weighed evidence.
-    reach: (2,) the 98 % quantile of honest principals' largest surprise and weighed evidence.
+    least: (S,) difference below which a number says nothing.  weight: (V, T) >= 0 of each in each voice.
+    reach: (1 + V,) the 90 % quantile of honest principals' largest surprise and of each voice.
     """
 
     centre: Array
@@ -107,20 +107,24 @@ class Yardstick(msgspec.Struct, frozen=True, kw_only=True):
             squashed = _SQUASH * np.arcsinh(z[:, self.detector] * self.side / _SQUASH)
         return np.asarray(np.clip(np.nan_to_num(squashed, nan=0.0, posinf=_STRONGEST), 0.0, _STRONGEST))
 
-    def halves(self, values: Array, rows: Array) -> tuple[Array, Array]:
-        """(u, T) what each signed detector adds to surprise, and to the weighed evidence; each half is their sum.
+    def voices(self, values: Array, rows: Array) -> Array:
+        """(u, 1 + V, T) what each signed detector adds to surprise and to each voice, which are their sums.
 
         Surprise is the root of the sum of squares of the strongest of each kind: between their maximum and their sum.
         """
         surprise = self.surprise(values, rows)
         heard = surprise * _strongest(surprise, self.kind)
         length = np.sqrt((heard * heard).sum(axis=1, keepdims=True))
-        return heard * heard / np.maximum(length, _EPS), self.unusual(values, rows) * self.weight
+        weighed = self.unusual(values, rows)[:, None, :] * self.weight
+        return np.concatenate([(heard * heard / np.maximum(length, _EPS))[:, None, :], weighed], axis=1)
 
     def parts(self, values: Array, rows: Array) -> Array:
         """(u, T) what each signed detector adds to the score, >= 0: they sum to it."""
-        surprise, weighed = self.halves(values, rows)
-        return np.asarray(_HALF * surprise / self.reach[0] + weighed / self.reach[1])
+        voices = self.voices(values, rows) / self.reach[:, None]
+        if voices.shape[1] == 1:
+            return np.asarray(_HALF * voices[:, 0])
+        loudest = 1 + voices[:, 1:].sum(axis=2).argmax(axis=1)
+        return np.asarray(_HALF * voices[:, 0] + voices[np.arange(len(voices)), loudest])
 
     def score(self, values: Array, rows: Array) -> Array:
         """(u,) all evidence in one number: higher is less like an honest principal; -inf where nothing was known."""
@@ -191,25 +195,24 @@ def fit(values: Array, rows: Array, subject: Array, panel: Panel, main: Array | 
         scale=plain + 1.0,
         power=plain + 1.0,
         least=least,
-        weight=np.array([panel.weights[s][side < 0] for s, side in signed], dtype=np.float64),
-        reach=np.ones(2),
+        weight=np.zeros((0, detector.size)),
+        reach=np.ones(1),
     )
     tailed = msgspec.structs.replace(bare, **_tails(suprema(bare.standard(values, rows), subject)[chosen]))
-    return weighed(tailed, tailed.weight, (values, rows, subject), chosen)
+    weight = [[of[s][side < 0] for s, side in signed] for of in panel.weights]
+    return weighed(tailed, np.array(weight).reshape(-1, detector.size), (values, rows, subject), chosen)
 
 
 def weighed(yardstick: Yardstick, weight: Array, looks: tuple[Array, Array, Array], chosen: Array) -> Yardstick:
-    """The yardstick with these weights (T,) >= 0.
+    """The yardstick with these weights (V, T) >= 0.
 
     looks: the development ones: values, rows, subject.  chosen: (subjects,) bool, whose looks count.
     """
     values, rows, subject = looks
-    made, reach = msgspec.structs.replace(yardstick, weight=weight), []
-    for half in made.halves(values, rows):
-        peaks = suprema(half.sum(axis=1), subject)[chosen]
-        most = float(np.quantile(peaks, _REACH)) if peaks.size else 0.0
-        reach.append(most if _EPS < most < np.inf else 1.0)
-    return msgspec.structs.replace(made, reach=np.array(reach))
+    made = msgspec.structs.replace(yardstick, weight=np.asarray(weight, dtype=np.float64))
+    peaks = suprema(made.voices(values, rows).sum(axis=2), subject)[chosen]
+    reach = np.quantile(peaks, _REACH, axis=0) if len(peaks) else np.zeros(peaks.shape[1])
+    return msgspec.structs.replace(made, reach=np.where((reach > _EPS) & (reach < np.inf), reach, 1.0))
 
 
 def suprema(scores: Array, subject: Array) -> Array:

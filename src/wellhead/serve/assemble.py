@@ -66,7 +66,7 @@ def rules_of(config: Config) -> Rules:
 def assemble(config: Config, clock: Callable[[], float], background: bool = True) -> Worker:
     """The gate with its memory restored from the log, and the worker behind it, not yet started.
 
-    background: with a live linker, refits, and a promise that is taken up again when its file changes.
+    background: with a live linker, refits, and a promise that is taken up again, and said, when its file changes.
     """
     folder = Path(config.audit.directory)
     try:
@@ -103,7 +103,7 @@ def assemble(config: Config, clock: Callable[[], float], background: bool = True
         print(f"wellhead: {said}; `wellhead profile fit` does it before", file=sys.stderr, flush=True)
     if profile is not None:
         worker.perform(observer.fitted(profile, clock()))
-    keeping = Keeping(config, observer, lambda mark: log.append([mark]))
+    keeping = Keeping(config, observer, lambda mark: log.append([mark]), quiet=not background)
     worker.perform(keeping.begin(clock()))
     if background:
         worker.aides = [keeping, *_background(config, observer)]

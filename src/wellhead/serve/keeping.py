@@ -21,12 +21,16 @@ EVERY_S = 1.0
 
 
 class Keeping:
-    """Keeps the observer's promise that of the config's file. log: where a change is noted."""
+    """Keeps the observer's promise that of the config's file.
 
-    def __init__(self, config: Config, observer: Observer, log: Callable[[Mark], object]) -> None:
+    log: where a change is noted.  quiet: say nothing on standard error.
+    """
+
+    def __init__(self, config: Config, observer: Observer, log: Callable[[Mark], object], quiet: bool = False) -> None:
         self._config = config
         self._observer = observer
         self._log = log
+        self._quiet = quiet
         self._file = promises.Watched(promises.path_of(config))
         self._next_s = 0.0
 
@@ -61,5 +65,6 @@ class Keeping:
         return found
 
     def _say(self, said: str, now_s: float) -> None:
-        print(f"wellhead: {said}", file=sys.stderr, flush=True)
+        if not self._quiet:
+            print(f"wellhead: {said}", file=sys.stderr, flush=True)
         self._log(Mark(time_us=int(now_s * 1e6), what="promise", detail=said))

@@ -278,5 +278,6 @@ def _call(function: Callable[..., object], *arguments: object) -> None:
 def _announce(alert: Alert) -> None:
     f = alert.finding
     noted = " (observe mode: noted only)" if f.simulated else ""
-    who = f"{', '.join(f.members[:_SHOWN])}{f' and {more} more' if (more := len(f.members) - _SHOWN) > 0 else ''}"
-    print(f"wellhead: {f.uid} {f.title}: {who}: {f.detail}{noted}", file=sys.stderr, flush=True)
+    more = len(f.members) - _SHOWN
+    who = ", ".join(f.members[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    print(f"wellhead: {f.uid} {f.title}: {who + ': ' if who else ''}{f.detail}{noted}", file=sys.stderr, flush=True)

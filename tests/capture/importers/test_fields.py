@@ -29,7 +29,7 @@ def asked(sql):
 def test_times(text, form, seconds):
     with connect() as cursor:
         sql = Fields({"t": "VARCHAR"}).seconds(("t",), form)
-        assert cursor.execute(f"SELECT {sql} FROM (SELECT {quoted(text)} AS t)").fetchone()[0] == (
+        assert cursor.execute(f"SELECT {sql} FROM (SELECT {quoted(text)} AS t)").fetchone()[0] == (  # noqa: S608
             seconds and pytest.approx(seconds, abs=1e-5)
         )
 
@@ -56,7 +56,7 @@ def test_addresses(address, network, bare):
     with connect() as cursor:
         source = f"(SELECT '0' AS t, {quoted(address)} AS a)"
         found = cursor.execute(
-            f"SELECT caller, network FROM (SELECT {select(mapping, fields)} FROM {source})"
+            f"SELECT caller, network FROM (SELECT {select(mapping, fields)} FROM {source})"  # noqa: S608
         ).fetchone()
     assert found == (bare, network)
 

@@ -11,11 +11,11 @@ MAPPING = Mapping(name="m", time=("t",), principal=("/who/id", "who"))
 
 def test_parquet_is_read_in_parts_that_cover_it(tmp_path):
     path = tmp_path / "x.parquet"
-    duckdb.sql(f"COPY (SELECT i AS t, {{'id': 'p' || i}} AS who FROM range(25) r(i)) TO '{path}'")
+    duckdb.sql(f"COPY (SELECT i AS t, {{'id': 'p' || i}} AS who FROM range(25) r(i)) TO '{path}'")  # noqa: S608
     moved = []
     with connect() as cursor:
         parts = list(parquet_parts(cursor, path, moved.append, 10))
-        counts = [cursor.execute(f"SELECT count(*) FROM {part}").fetchone()[0] for part in parts]
+        counts = [cursor.execute(f"SELECT count(*) FROM {part}").fetchone()[0] for part in parts]  # noqa: S608
         tables = Tables(cursor, MAPPING)
         for _ in tables.read(path):
             callers = cursor.execute("SELECT caller FROM asked ORDER BY time_s").fetchall()

@@ -190,8 +190,8 @@ def _blob(column: Array, some: Array, rows: Array, dtype: str) -> Array:
 def _list(cursor: Any, name: str, some: Array, rows: Array, missing: float) -> Array:
     """(n,) one number a row; requests that have not as many as rows are left at `missing`."""
     counts = np.asarray(
-        filled(cursor.execute(f'SELECT coalesce(len("{name}"), 0) AS w FROM asked').fetchnumpy()["w"], 0),
-        np.int64,  # noqa: S608
+        filled(cursor.execute(f'SELECT coalesce(len("{name}"), 0) AS w FROM asked').fetchnumpy()["w"], 0),  # noqa: S608
+        np.int64,
     )
     cast = f'TRY_CAST("{name}" AS DOUBLE[])'
     flat = filled(cursor.execute(f"SELECT unnest({cast}) AS x FROM asked").fetchnumpy()["x"], np.nan).astype(np.float64)  # noqa: S608

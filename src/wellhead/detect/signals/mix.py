@@ -1,4 +1,4 @@
-"""Has it the population's mix of cases?"""
+"""Lies everybody's mix of cases beneath its own?"""
 
 from __future__ import annotations
 
@@ -8,26 +8,31 @@ import msgspec
 import numpy as np
 
 from wellhead.core.arrays import Array
-from wellhead.detect.signal import TIMES, where
+from wellhead.detect.signal import COUNT, where
 from wellhead.meter.view import Views
 
 _SATURATED = 255.0
-_LEAST = 0.25
+_BENEATH = 0.6
+"""Share of the population's cases: those that the principal asks least, for their size."""
+_CHANCE = 0.5
+"""Chi-squared a region that even a random draw leaves among the regions that it happened to ask least."""
 
 
 class Mix(msgspec.Struct, frozen=True):
-    """Pearson's chi-squared of its rows over the population's regions, over that of a random draw of as many rows.
+    """Rows among the cases that it seldom asks, as many as lie there as evenly as a random draw's would.
 
-    Where `typical` weighs what all inputs have in common, this weighs how often each sort of them comes.
+    A thief under cover of honest work is as concentrated as its cover, but beneath it lies the population's own mix:
+    the rest of an honest customer's rows is few, or uneven. Of the regions that it asks least for their size, and that
+    hold three fifths of the population, (1 + rows) / sqrt(1 + excess of Pearson's chi-squared).
     shares: (R,) of the population in each region.
     """
 
     name: ClassVar[str] = "mix"
     kind: ClassVar[str] = "ground"
-    unit: ClassVar[str] = TIMES
-    sides: ClassVar[tuple[int, ...]] = (-1,)
-    high: ClassVar[str] = ""
-    low: ClassVar[str] = "its mix of cases is everybody's: only {value} times as far off as a random draw"
+    unit: ClassVar[str] = COUNT
+    sides: ClassVar[tuple[int, ...]] = (1,)
+    high: ClassVar[str] = "beneath its own cases lies everybody's mix ({value} rows, spread as if drawn at random)"
+    low: ClassVar[str] = ""
     honest: ClassVar[str] = "An aggregator or reseller has everybody's mix."
     needs: ClassVar[tuple[str, ...]] = ("profile",)
     atlas: ClassVar[tuple[str, ...]] = ("AML.T0024.002",)
@@ -35,11 +40,16 @@ class Mix(msgspec.Struct, frozen=True):
     shares: Array | None = None
 
     def read(self, views: Views) -> Array:
-        """(u,) ln of the ratio; 0 is a random draw."""
+        """(u,) log10 of 1 + so many rows."""
         if self.shares is None or views.regions.shape[1] < self.shares.size:
             return np.full(len(views), np.nan)
-        expected = np.outer(where(views.placed >= 1, views.placed), self.shares)
-        capped = np.minimum(expected, _SATURATED)
-        off = np.square(views.regions[:, : self.shares.size] - capped) / np.maximum(expected, _LEAST)
-        usual = np.maximum((expected / np.maximum(expected, _LEAST)).sum(axis=1) - 1.0, 0.5)
-        return np.asarray(np.log(np.maximum(off.sum(axis=1), 1e-3) / usual))
+        usual = np.minimum(np.outer(where(views.placed >= 1, views.placed), self.shares), _SATURATED)
+        found = views.regions[:, : self.shares.size].astype(np.float64)
+        least = np.argsort((found + 0.5) / (usual + 0.5), axis=1, kind="stable")
+        found, usual = np.take_along_axis(found, least, axis=1), np.take_along_axis(usual, least, axis=1)
+        beneath = np.cumsum(usual, axis=1) <= _BENEATH * usual.sum(axis=1, keepdims=True)
+        rows, regions = (found * beneath).sum(axis=1), beneath.sum(axis=1)
+        even = usual * (rows / np.maximum((usual * beneath).sum(axis=1), 1e-9))[:, None]
+        off = (np.square(found - even) / np.maximum(even, 1e-9) * beneath).sum(axis=1)
+        excess = np.maximum(off / np.maximum(regions - 1, 1) - _CHANCE, 0.0) * regions
+        return np.asarray(np.log10((1.0 + rows) / np.sqrt(1.0 + excess)) + 0.0 * views.placed)
