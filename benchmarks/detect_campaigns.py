@@ -34,8 +34,8 @@ def campaigns(victim: Victim, recorded: Recorded, seed: int) -> dict[str, list[S
 
 
 def _list(victim: Victim, count: int, rng: Any) -> Any:
-    """(count or fewer,) different questions of the thief's own."""
-    return rng.permutation(victim.thief)[:count]
+    """(count,) questions of the thief's own; what it lacks is asked again by other accounts."""
+    return np.resize(rng.permutation(victim.thief), count)
 
 
 def _chosen(victim: Victim, recorded: Recorded) -> Any:
@@ -55,9 +55,7 @@ def _robin(scenario: str, victim: Victim, accounts: int, rng: Any) -> list[Strea
 
 
 def _crowd(scenario: str, victim: Victim, rng: Any) -> list[Stream]:
-    """More questions than the thief has inputs are asked again by other accounts."""
-    rows = np.resize(_list(victim, CROWD * FEW, rng), CROWD * FEW)
-    return _split(scenario, rows, CROWD, rng)
+    return _split(scenario, _list(victim, CROWD * FEW, rng), CROWD, rng)
 
 
 def _staggered(scenario: str, victim: Victim, accounts: int, rng: Any) -> list[Stream]:

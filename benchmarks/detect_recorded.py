@@ -20,8 +20,9 @@ from wellhead.redteam.known import Known
 from wellhead.redteam.oracle import InProcess
 from wellhead.redteam.run import finish, run
 
-LEARNER = "random_forest"
-"""Of clones that choose questions: with 150 classes a logistic regression takes minutes."""
+_FEW_CLASSES = 20
+_LEARNERS = (("random_forest", 250), ("logistic", 500))
+"""Of clones that choose questions, and how many at a time: with few classes, and with many, of which forests are slow."""
 _CANDIDATES = 100
 
 ATTACKS = {
@@ -39,6 +40,8 @@ ATTACKS = {
     "A18 inversion": "black_box_search",
 }
 _OF_POOL = ("A5", "A6")
+_TOO_SLOW = {"magika": ("A2 boundary", "A3 jacobian targeted")}
+"""Ten milliseconds an answer: what is told by its sister is left out."""
 
 
 class Recorded(NamedTuple):
@@ -84,6 +87,8 @@ def _kept(victim: Victim, name: str, seed: int) -> tuple[Any, Any] | str:
 
 def _run(victim: Victim, name: str, seed: int) -> tuple[Any, Any] | str:
     pool = name.startswith(_OF_POOL)
+    if name in _TOO_SLOW.get(victim.name, ()):
+        return "the model is too slow for both attacks of its kind"
     if victim.kind == "text" and not pool:
         return "needs inputs that are numbers"
     heard = _Heard(victim, pool)
@@ -102,8 +107,8 @@ def _run(victim: Victim, name: str, seed: int) -> tuple[Any, Any] | str:
 def _attack(victim: Victim, name: str, pool: bool) -> Attack:
     kind = find("attacks", ATTACKS[name])
     attack = kind.suit(_known(victim, pool, membership=name.startswith("A17")))
-    own = {"learner": LEARNER, "per_round": 250} if pool else {}
-    return msgspec.structs.replace(attack, **own) if own else attack
+    learner, rows = _LEARNERS[victim.table.truth.shape[1] > _FEW_CLASSES]
+    return msgspec.structs.replace(attack, learner=learner, per_round=rows) if pool else attack
 
 
 def _known(victim: Victim, pool: bool, membership: bool) -> Known:

@@ -181,7 +181,7 @@ def _magika() -> Raw | None:
     model = detect_files.Magika.started()
     if model is None:
         return None
-    tokens = detect_files.collected(24_000)
+    tokens = detect_files.collected(16_000)
     sample, honest, thief, test = _cut(tokens, tuple(int(len(tokens) * s) for s in (0.04, 0.66, 0.22, 0.08)))
     width = tokens.shape[1]
     arities = np.full(width, 257)

@@ -108,7 +108,8 @@ def developed(looks: Looks, develops: Array) -> tuple[Array, Array, Array]:
 
 def learn(rehearsals: Sequence[Rehearsal], free: Array, without: Collection[str] = ()) -> Array:
     """(V, T) weights >= 0 of signed detectors, learnt without these families; free: (T,) bool, which may have any."""
-    return np.stack([_voice(rehearsals, free, [f for f in of if f not in without] or of) for of in VOICES.values()])
+    wanted = [[f for f in of if f not in without] for of in VOICES.values()]
+    return np.stack([_voice(rehearsals, free, of) if of else np.zeros(free.size) for of in wanted])
 
 
 def _voice(rehearsals: Sequence[Rehearsal], free: Array, families: Collection[str]) -> Array:

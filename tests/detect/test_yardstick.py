@@ -118,7 +118,7 @@ def test_weights_count_on_their_side_alone_and_only_so_far(weighed_stick):
     voices = weighed_stick.voices(*at([[3.0] * 4, [-3.0] * 4, [1e9] * 4]))
     high = [True, False, True, False, False]
     assert (voices[:, 1] > 0).tolist() == [high, [False, True, False, False, False], high]
-    assert voices[2, 1] == pytest.approx(6.0 * weighed_stick.weight[0] * high)
+    assert voices[2, 1] == pytest.approx(3.0 * weighed_stick.weight[0] * high)
 
 
 def test_the_stronger_voice_is_heard(weighed_stick):

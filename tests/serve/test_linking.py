@@ -27,6 +27,7 @@ def config_of(place, extra=""):
 def play(worker, clock):
     """Forty honest customers, and eight accounts that share one thief's work list; no address is shared."""
     rng, thief = np.random.default_rng(11), np.random.default_rng(5)
+    aides, worker.aides = worker.aides, []
     customers = {f"c{i}": narrow(rng) for i in range(40)}
     for step in range(4):
         for i, (name, ask) in enumerate(customers.items()):
@@ -36,6 +37,7 @@ def play(worker, clock):
             worker.put(exchange_of(name, inputs, NOW + 600 * step + i * 11 + 3))
         worker.turn()
     clock.now_s += 3600
+    worker.aides = aides
 
 
 def link_once(worker):

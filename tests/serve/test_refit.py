@@ -43,6 +43,7 @@ def ask(worker, n=192, name="thief", make=exchange):
 
 def finish(worker):
     (aide,) = worker.aides
+    aide._next_s = 0.0
     worker.turn()
     aide.wait()
     worker.turn()
@@ -131,12 +132,12 @@ def test_where_inputs_lie_far_out_and_nothing_was_refitted_the_reading_is_at_lea
 def test_the_task_holds_what_was_told_and_the_process_says_the_best_share(worker, monkeypatch, capsys):
     ask(worker, make=labels_only)
     batch = worker.observer.damage.recall(("thief",), 0.0, profile().id)
-    made = task(batch, profile())
-    assert made["inputs"].shape == (192, profile().code_map.step.size)
+    made = task(batch, profile(), {})
+    assert made["inputs"].shape == (192, WIDTH)
     assert set(made["told"]) == {"labels"}
     assert 0.6 < learn(made) <= 1.0
     ask(worker, name="rich")
-    scored = task(worker.observer.damage.recall(("rich",), 0.0, profile().id), profile())
+    scored = task(worker.observer.damage.recall(("rich",), 0.0, profile().id), profile(), {})
     assert scored["told"]["scores"].sum(axis=1) == pytest.approx(1.0)
 
     class Pipe:
@@ -146,6 +147,20 @@ def test_the_task_holds_what_was_told_and_the_process_says_the_best_share(worker
     monkeypatch.setattr(refit.os, "nice", lambda _: 0)
     refit.main()
     assert float(capsys.readouterr().out) == pytest.approx(learn(made))
+
+
+def test_noise_is_learnt_from_what_was_asked_not_from_clipped_codes(worker):
+    aide = worker.aides[0]
+    for i in range(12):
+        worker.put(labels_only("noise", RNG.uniform(-20, 20, size=(32, WIDTH)), f"n{i}"))
+        worker.turn()
+        aide.wait()
+        aide._next_s = 0.0
+    assert aide.raw.names == {"noise"}
+    batch = worker.observer.damage.recall(("noise",), 0.0, profile().id)
+    blind, kept = (task(batch, profile(), raw) for raw in ({}, aide.raw.of(("noise",))))
+    assert np.abs(kept["inputs"]).max() > 15 and len(kept["inputs"]) > 300
+    assert learn(kept) > learn(blind)
 
 
 def test_a_task_that_was_cut_is_no_task(monkeypatch):

@@ -22,13 +22,15 @@ FEWEST = 16
 """Development principals that a checkpoint needs; below, nothing is read there."""
 _TAIL = 0.1
 _MOST = 1e9
+_SUREST = 10.0
+"""Nats that one detector's surprise counts at most: a few hundred principals tell nothing of what is rarer."""
 _STEEPEST = 1.7
 _SQUASH = 3.0
 """Standard scores far beyond so many count by their logarithm: a power-law tail becomes an exponential one."""
 _EPS = 1e-9
 _NINE_TENTHS = 1.645
 """Standard deviations on each side of the centre that hold 90 % of a normal distribution."""
-_STRONGEST = 6.0
+_STRONGEST = 3.0
 """The most that one detector's weighed evidence counts, in standard deviations."""
 _HALF = 0.5
 """What surprise counts for, where weighed evidence counts 1; both in units of the honest principals' 90 % quantile."""
@@ -89,7 +91,7 @@ class Yardstick(msgspec.Struct, frozen=True, kw_only=True):
         inner = np.clip((z - self.middle) / np.maximum(self.upper - self.middle, _EPS), 0.0, 1.0)
         beyond = (np.fmax(z - self.upper, 0.0) / self.scale) ** self.power
         # a NaN is nothing unusual
-        return np.asarray(np.minimum(np.fmax(beyond - np.log(self.share) * inner, 0.0), _MOST))
+        return np.asarray(np.minimum(np.fmax(beyond - np.log(self.share) * inner, 0.0), _SUREST))
 
     def standard(self, values: Array, rows: Array) -> Array:
         """(u, T) standard score of each signed detector, squashed; NaN where it says nothing or nothing is known."""
@@ -98,7 +100,7 @@ class Yardstick(msgspec.Struct, frozen=True, kw_only=True):
             return np.asarray(_SQUASH * np.arcsinh(z[:, self.detector] * self.side / _SQUASH))
 
     def unusual(self, values: Array, rows: Array) -> Array:
-        """(u, T) 0..6 how far beyond the honest centre on its side, in deviations by the 90 % range on that side."""
+        """(u, T) 0..3 how far beyond the honest centre on its side, in deviations by the 90 % range on that side."""
         centre = self._between(self.centre, rows)
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             above = np.fmax((self._between(self.high, rows) - centre) / _NINE_TENTHS, self.least)

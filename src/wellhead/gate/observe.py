@@ -123,6 +123,12 @@ class Observer:
         if self.equip is not None:
             self.looking.detectors = self.equip(profile)
 
+    def far_out(self) -> frozenset[str]:
+        """The watched whose inputs lie far from the population."""
+        watched = [] if self.meter is None else [n for n in self.meter.watched if n in self.looking.rows]
+        far = self.sketches.columns(watched).far_ratio > FAR_OUT if watched else ()
+        return frozenset(n for n, out in zip(watched, far, strict=True) if out)
+
     def at_least(self, name: str, reading: Reading) -> bool:
         """True where a reading may be too low: the inputs lie far from the population, and no learner was refitted."""
         if reading.by == "refit" or (name,) in self.damage.refits:

@@ -51,6 +51,9 @@ class Keeping:
             self._say(f"{e}; what held before stays in force", now_s)
             return ()
 
+    def see(self, exchanges: object, events: object) -> None:
+        """What was asked is in the sketches."""
+
     def stop(self) -> None:
         """Nothing is in flight."""
 

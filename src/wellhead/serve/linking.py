@@ -69,6 +69,9 @@ class Linking:
             self._names = [n for n, count in rows.items() if count >= LEAST_ROWS]
         return ()
 
+    def see(self, exchanges: object, events: object) -> None:
+        """What was asked is in the sketches."""
+
     def stop(self) -> None:
         """Let a look that has begun end."""
         self.wait()

@@ -1,7 +1,8 @@
 """Watched principals read by real learners, in a process of their own: what a ledger's simple clone cannot see.
 
 A ridge clone under-reads labels told to noise, and models that only trees or networks can follow. The learners train on
-the stored codes of what a principal asked, and are judged on the profile's reference set, as the ledger's clone is.
+what a principal asked, as far as its codes or the raw inputs kept in memory tell it, and are judged on the profile's
+reference set, as the ledger's clone is.
 """
 
 from __future__ import annotations
@@ -26,10 +27,14 @@ from wellhead.gate.quota import DAY_S
 from wellhead.meter import pack
 from wellhead.meter.profile import Profile
 from wellhead.meter.selfcheck import agreement
+from wellhead.serve.raw import Raw, seen, told
 
 if TYPE_CHECKING:
+    from wellhead.core.event import Event, Exchange
     from wellhead.gate.observe import Observer
 
+EVERY_S = 1.0
+"""Between two looks for somebody to refit."""
 FIRST, GROWTH = 64, 1.5
 """Different inputs from which a refit is worth its time, and the factor by which they must have grown for another."""
 MOST_ROWS = 4_000
@@ -64,6 +69,8 @@ class Refitting:
         self._thread: threading.Thread | None = None
         self._result: Work | None = None
         self._stopping = False
+        self._next_s = 0.0
+        self.raw = Raw()
         self.refits = 0
         self.error = ""
 
@@ -72,14 +79,24 @@ class Refitting:
         if self._thread is not None:
             return self._take(now_s) if not self._thread.is_alive() else ()
         meter = self._observer.meter
-        work = None if meter is None or self.error else self._next()
-        if meter is not None and work is not None:
+        if meter is None or self.error or now_s < self._next_s:
+            return ()
+        self._next_s = now_s + EVERY_S
+        self.raw.names = self._observer.far_out()
+        work = self._next()
+        if work is not None:
             since_s = now_s - self._observer.policy.window_days * DAY_S
             self._thread = threading.Thread(
                 target=self._run, args=(work, meter.profile, since_s), name="wellhead-refit", daemon=True
             )
             self._thread.start()
         return ()
+
+    def see(self, exchanges: Sequence[Exchange], events: Sequence[Sequence[Event]]) -> None:
+        """Hear what was asked and answered."""
+        meter = self._observer.meter
+        if meter is not None:
+            self.raw.see(exchanges, events, meter.profile)
 
     def stop(self) -> None:
         """Give up what is in flight."""
@@ -120,7 +137,7 @@ class Refitting:
         try:
             batch = self._observer.damage.recall(work.members, since_s, profile.id)
             if len(batch) and not self._stopping:
-                share = self._learn(pack.dump(_WHAT, task(batch, profile)))
+                share = self._learn(pack.dump(_WHAT, task(batch, profile, self.raw.of(work.members))))
         except Exception as e:
             print(f"wellhead: a refit failed: {e}", file=sys.stderr, flush=True)
         self._result = Work(work.members, work.different, share)
@@ -144,28 +161,25 @@ class Refitting:
         return float(said or b"-1")
 
 
-def task(batch: Batch, profile: Profile) -> dict[str, Any]:
-    """What the process needs: inputs as the codes tell them, what was answered, and the reference set."""
+def task(batch: Batch, profile: Profile, raw: dict[int, Array]) -> dict[str, Any]:
+    """What the process needs: inputs as far as they are known, what was answered, and the reference set."""
     latest = np.sort(np.unique(batch.fingerprint[::-1], return_index=True)[1])[:MOST_ROWS]
     rows = batch.take(len(batch) - 1 - latest)
-    told = {"values": rows.values} if profile.regressor else _told(rows, profile.classes)
-    reference = profile.reference
+    inputs, known = seen(rows, profile, raw)
+    if known.any():
+        inputs, rows = inputs[known], rows.take(known)
     return {
-        "inputs": _inputs(rows.codes, profile),
-        "told": told,
-        "reference": _inputs(reference.codes, profile),
-        "truth": reference.truth,
+        "inputs": inputs,
+        "told": {"values": rows.values} if profile.regressor else _told(rows, profile.classes),
+        "reference": told(profile.reference.codes, profile),
+        "truth": profile.reference.truth,
         "task": profile.spec.task,
     }
 
 
-def _inputs(codes: Array, profile: Profile) -> Array:
-    return (codes * profile.code_map.step).astype(np.float32)
-
-
 def _told(rows: Batch, classes: int) -> dict[str, Array]:
     """Labels, and probabilities where rows carried them; where many classes were cut to the best, those."""
-    told = {"labels": rows.top1}
+    found = {"labels": rows.top1}
     if rows.scores.size:
         p = np.exp(log_scores(rows.scores))
         if rows.score_classes.size:
@@ -173,8 +187,8 @@ def _told(rows: Batch, classes: int) -> dict[str, Array]:
             np.put_along_axis(wide, rows.score_classes.astype(np.int64), p, axis=1)
             p = wide
         served = np.asarray(rows.scores > 0).any(axis=1, keepdims=True)
-        told["scores"] = np.where(served, p / p.sum(axis=1, keepdims=True), 0.0)
-    return told
+        found["scores"] = np.where(served, p / p.sum(axis=1, keepdims=True), 0.0)
+    return found
 
 
 def learn(record: Mapping[str, Any]) -> float:

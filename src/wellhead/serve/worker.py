@@ -21,7 +21,7 @@ from wellhead.audit.log import Log
 from wellhead.core.arrays import Codes
 from wellhead.core.batch import visits_of
 from wellhead.core.codec import Record
-from wellhead.core.event import ROWS_PER_EVENT, Exchange, Gap
+from wellhead.core.event import ROWS_PER_EVENT, Event, Exchange, Gap
 from wellhead.core.finding import Action, Alert, Decide, Review
 from wellhead.core.verdict import Decision
 from wellhead.gate.gate import Gate
@@ -44,6 +44,10 @@ Post = Callable[..., object]
 
 class Aide(Protocol):
     """Somebody who works beside the worker, in a thread of its own, and is asked between two micro-batches."""
+
+    def see(self, exchanges: Sequence[Exchange], events: Sequence[Sequence[Event]]) -> None:
+        """Hear what was asked and answered, and how it was stored."""
+        ...
 
     def turn(self, now_s: float) -> Sequence[Action]:
         """Take up what is done and begin what is due, in no time."""
@@ -186,6 +190,8 @@ class Worker:
         self.counts.refused += sum(1 for x in exchanges if x.answer is None)
         self._check_fit(exchanges, recorded.codes)
         self._fill(exchanges, recorded.codes)
+        for aide in self.aides:
+            aide.see(exchanges, recorded.events)
         visits = visits_of(events)
         if not recorded.batches:
             self.observer.visit(visits)
