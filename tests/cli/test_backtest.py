@@ -1,10 +1,12 @@
 import argparse
 import json
 
+import numpy as np
 import pytest
 from bygone import BEGAN, DAY, event, traffic, write_log
 
 from wellhead.cli import backtest
+from wellhead.core.codec import pack
 from wellhead.core.errors import ConfigError
 from wellhead.core.finding import Finding, Review
 
@@ -77,22 +79,58 @@ def test_a_rule_in_force_goes_by_its_name(place, capsys):
     assert told(place, capsys, "full_confidence")["test"] == "full_confidence"
 
 
-def test_the_promise_hits_as_few_as_it_promises(place, capsys):
+STRUCK = BEGAN + 2.1 * DAY
+
+
+def attack(requests=40):
+    """From STRUCK on, answers between two classes to many new inputs in a row, a request every half minute."""
+    tied = {"confidence_pm": (505,) * 32, "scores": pack(np.zeros((32, 2), np.int8))}
+    return [event(9000 + i, "attacker", STRUCK + 30.0 * i, rows=32, **tied) for i in range(requests)]
+
+
+@pytest.fixture(scope="module")
+def struck(tmp_path_factory):
+    """500 honest principals over two and a half days, an attacker on the third, and a promise made of the first two."""
     from wellhead.cli import calibrate
 
-    (place / "more").mkdir()
-    (place / "wellhead.toml").write_text(write_log(place / "more", traffic(500, 2.5, requests=4), 2.5) + DETECT)
+    place = tmp_path_factory.mktemp("struck")
+    judged = [finding("F-1", "attacker"), review("F-1", "theft"), finding("F-2", "p3"), review("F-2", "honest")]
+    people = sorted([*traffic(500, 2.5, requests=4), *attack()], key=lambda e: e.time_us)
+    (place / "wellhead.toml").write_text(write_log(place, [*people, *judged], 2.5) + DETECT)
     top = argparse.ArgumentParser()
     calibrate.register(top.add_subparsers())
     arguments = top.parse_args(["calibrate", "-c", str(place / "wellhead.toml")])
     arguments.run(arguments)
-    capsys.readouterr()
-    found = told(place, capsys, "promise")
+    return place
+
+
+def test_the_promise_hits_the_attacker_early_and_as_few_others_as_it_promises(struck, capsys):
+    found = told(struck, capsys, "promise")
     assert found["test"] == "promise of 1 per 100 principals per 1 days"
-    assert 0 < found["rate"] < 0.02
     assert all(hit["said"].startswith("score ") for hit in found["hits"])
-    command(place, "promise")
+    (hit,) = [h for h in found["hits"] if h["principal"] == "attacker"]
+    assert STRUCK <= hit["time_s"] < STRUCK + 30.0 * 40
+    assert 16 <= hit["rows"] < 40 * 32 / 2
+    assert (hit["review"], found["theft"]) == ("theft", [1, 1])
+    assert 0 < found["rate"] < 0.02
+    command(struck, "promise")
     assert "its rate here is no test of it" in capsys.readouterr().out
+
+
+def test_a_detector_and_a_threshold_say_who_and_when(struck, capsys):
+    found = told(struck, capsys, "boundary>=0.9 and rows>=64")
+    (hit,) = found["hits"]
+    assert (hit["principal"], hit["periods"]) == ("attacker", 1)
+    assert STRUCK <= hit["time_s"] < STRUCK + 30.0 * 40
+    assert (found["theft"], found["honest"], found["days"]) == ([1, 1], [0, 1], [0, 0, 1])
+    assert hit["said"].startswith("boundary ")
+    nobody = told(struck, capsys, "boundary>=0.9 and rows>=100000")
+    assert (nobody["hits"], nobody["rate"], nobody["theft"]) == ([], 0.0, [0, 1])
+
+
+def test_what_only_the_watched_have_is_no_test_of_everybody(struck):
+    with pytest.raises(ConfigError, match="no field or detector `drawn`"):
+        command(struck, "drawn>=0.5")
 
 
 def test_no_promise_no_rule_and_no_expression(place):

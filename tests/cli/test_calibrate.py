@@ -30,7 +30,7 @@ def place(tmp_path):
 
     def make(days=2.5, detect=DETECT, records=()):
         people = traffic(500, days, requests=4)
-        config = write_log(tmp_path, [*people, *records], days)
+        config = write_log(tmp_path, sorted([*people, *records], key=lambda r: r.time_us), days)
         (tmp_path / "wellhead.toml").write_text(config + detect)
         return str(tmp_path / "wellhead.toml")
 
@@ -104,6 +104,38 @@ def test_a_dry_run_writes_nothing(place, capsys):
 def test_a_log_shorter_than_a_period_makes_no_promise(place):
     with pytest.raises(ConfigError, match=r"expected a log of at least one period of 1 days, got 0.5 days"):
         command("-c", place(days=0.5))
+
+
+def test_a_log_that_was_quiet_in_its_whole_periods_makes_no_promise(tmp_path):
+    late = [event(i, f"p{i}", BEGAN + 1.2 * DAY + i) for i in range(90)]
+    (tmp_path / "wellhead.toml").write_text(write_log(tmp_path, late, 1.5) + DETECT)
+    with pytest.raises(ConfigError, match="expected traffic within the first 1 days of the log, got none"):
+        command("-c", str(tmp_path / "wellhead.toml"))
+
+
+def test_one_principal_with_one_query_makes_no_promise(tmp_path):
+    (tmp_path / "wellhead.toml").write_text(write_log(tmp_path, [event(0, "one", BEGAN + 1, rows=1)], 2) + DETECT)
+    with pytest.raises(ConfigError, match="expected at least 48 honest principals to calibrate on, got 1"):
+        command("-c", str(tmp_path / "wellhead.toml"))
+
+
+def test_an_empty_log_makes_no_promise(tmp_path):
+    (tmp_path / "wellhead.toml").write_text(write_log(tmp_path, [], 2) + DETECT)
+    with pytest.raises(ConfigError, match="expected events in the log"):
+        command("-c", str(tmp_path / "wellhead.toml"))
+
+
+def test_a_clock_that_ran_ahead_ends_the_calibration_there(tmp_path):
+    (tmp_path / "wellhead.toml").write_text(
+        write_log(tmp_path, [*traffic(500, 2.5, requests=4), event(9999, "p3", BEGAN + 400 * DAY)], 2.5) + DETECT
+    )
+    path = str(tmp_path / "wellhead.toml")
+    command("-c", path)
+    made = promises.load(load(path))
+    assert made.development + sum(s.size for s in made.scores.values()) == len(
+        {(e.principal, int((e.time_us / 1e6 - BEGAN) // DAY)) for e in traffic(500, 2.5, requests=4)
+         if e.time_us < (BEGAN + 2 * DAY) * 1e6}
+    )  # fmt: skip
 
 
 def test_a_small_segment_is_watched(place, capsys):

@@ -42,6 +42,12 @@ def test_a_log_is_surveyed(tmp_path):
     assert list(survey.coded) == [("r000000", 0)]
 
 
+def test_one_clock_that_ran_ahead_makes_the_log_no_longer(tmp_path):
+    records = [*traffic(3, 1.0), event(900, "p1", BEGAN + 300 * DAY), event(901, "p2", BEGAN + 1.5 * DAY)]
+    write_log(tmp_path, records, 2.0)
+    assert survey_of(tmp_path / "log").last_s == BEGAN + 2 * DAY
+
+
 def test_a_log_without_events_is_no_past(tmp_path):
     write_log(tmp_path, [], 2.0)
     with pytest.raises(ConfigError, match="expected events in the log"):
@@ -81,5 +87,21 @@ def test_codes_of_another_profile_are_left_out_and_late_ones_joined(tmp_path):
         event(2, "a", BEGAN + 3),
         Coded(request="r000002", part=0, profile="now", codes=codes),
     ]
-    seen, _ = looked(tmp_path, records, 1.0, profile=Profile())
-    assert seen.rows.tolist()[-1] == 48
+    seen, looking = looked(tmp_path, records, 1.0, profile=Profile())
+    assert (seen.rows.tolist(), looking.rows) == ([16, 32], {"a": 48})
+
+
+def test_a_burst_is_looked_at_as_often_as_in_a_quiet_gate(tmp_path, monkeypatch):
+    burst = [event(5000 + i, "burst", BEGAN + DAY / 2 + i) for i in range(60)]
+    wide = [event(7000, "wide", BEGAN + DAY / 2, rows=64, part=part) for part in range(4)]
+    records = sorted([*traffic(30, 1.9), *burst, *wide], key=lambda e: e.time_us)
+    table = []
+    for at_once in (256, 1):
+        monkeypatch.setattr("wellhead.cli.past.AT_ONCE", at_once)
+        (tmp_path / str(at_once)).mkdir()
+        seen, _ = looked(tmp_path / str(at_once), records, 2.0)
+        table.append({(seen.names[p], q, r) for p, q, r in zip(seen.principal, seen.period, seen.rows, strict=True)})
+    assert table[0] == table[1]
+    assert {r for name, _, r in table[0] if name == "burst"} >= {16, 32, 64, 128, 256, 512}
+    # one request is one look, however many events it was stored as
+    assert [r for name, _, r in table[0] if name == "wide"] == [256]

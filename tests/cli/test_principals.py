@@ -1,6 +1,7 @@
 import argparse
 import json
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -114,6 +115,22 @@ def test_the_config_says_where(here, capsys):
     run("import", "users.csv", "-c", "mine.toml", "--map", "principal=Kunde", "-m", "created=Geboren")
     assert "principal from 'Kunde', created from 'Geboren'" in capsys.readouterr().out
     assert Registry.load(here / "who.json").principals["anna"].created_day == "2026-01-31"
+
+
+EXPORTS = sorted((Path(__file__).parents[1] / "golden" / "principals").iterdir())
+
+
+@pytest.mark.parametrize("export", EXPORTS, ids=lambda path: path.name)
+def test_exports_as_identity_providers_write_them(here, export, capsys):
+    """Made-up accounts in the columns, nesting and dates of each provider's own export."""
+    assert run("import", str(export)) == 0
+    assert "left out" not in capsys.readouterr().out
+    folder = here / "wellhead-log"
+    held = Registry.load(folder / "principals.json").principals
+    first = next(iter(held.values()))
+    assert first.created_day == "2026-01-31"
+    assert Personal(folder / "personal.jsonl").value(first.email).startswith("anna@")
+    assert all(r.created_day for r in held.values())
 
 
 def test_nobody_registered_is_no_cohort(capsys):

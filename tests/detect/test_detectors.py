@@ -50,8 +50,13 @@ def test_every_kind_has_a_detector(detectors):
 
 def test_every_file_is_an_entry_point():
     assert {d.name for d in ALL} <= set(plugins.names("signals"))
-    assert set(Detectors().names) >= {d.name for d in ALL}
+    assert set(Detectors().names) >= {d.name for d in ALL if "readings" not in d.needs}
     assert Detectors(["unique"]).names == ("unique",)
+
+
+def test_what_only_the_watched_have_is_read_of_nobody_unless_it_is_named():
+    assert {d.name for d in ALL} - set(Detectors().names) == {"drawn"}
+    assert Detectors(["drawn"]).names == ("drawn",)
 
 
 def test_one_column_a_detector_whatever_the_company(detectors):

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from wellhead.detect.looks import FIRST_ROWS, Looking, joined
 from wellhead.detect.segments import Segments
 from wellhead.meter.sketch import Sketches
+from wellhead.testing.signals import views
 from wellhead.testing.sketches import rows
 
 DAY = 86_400.0
@@ -120,3 +121,71 @@ def test_nothing_folded_is_no_look():
 def test_joining_renumbers_the_principals():
     a, b = folded(traffic(1, 50), []), folded(traffic(2, 60, people=6), [])
     assert repr(table(joined([a, b]))) == repr(table(a) + table(b))
+
+
+def last(seen):
+    """What the last look at each principal said; the reads but `moved`, which depends on when looks fell."""
+    found = zip(seen.principal, seen.rows, seen.values, strict=True)
+    return {seen.names[p]: (int(r), *v[:2].tolist()) for p, r, v in found}
+
+
+@settings(max_examples=6)
+@given(st.integers(0, 50), st.randoms(use_true_random=False))
+def test_rows_out_of_order_are_looked_at_as_in_order(seed, dice):
+    batch = traffic(seed, 60)
+    mixed = list(range(60))
+    dice.shuffle(mixed)
+    plain, shuffled = looking(), looking()
+    for at, order_ in ((plain, range(60)), (shuffled, mixed)):
+        for i in order_:
+            at.fold(batch.take(np.array([i])))
+    assert plain.rows == shuffled.rows and plain.segment_of == shuffled.segment_of
+    assert repr(last(plain.look(sorted(plain.rows), 0.0))) == repr(last(shuffled.look(sorted(plain.rows), 0.0)))
+
+
+def test_rows_that_come_twice_count_twice_and_are_seen_to_repeat():
+    batch = rows(["a"] * 64, range(64), time_s=10.0)
+    at = looking()
+    once, twice = at.fold(batch), at.fold(batch)
+    assert (once.rows.tolist(), twice.rows.tolist()) == ([64], [128])
+    assert (once.values[0, 1], twice.values[0, 1]) == (64.0, 64.0)
+    assert twice.segments == once.segments
+
+
+def test_clocks_that_run_wild_lose_no_row_and_start_no_period_twice():
+    at = looking(1.0, origin_s=100 * DAY)
+    stamps = [100.5, 100.6, -3.0, 465.0, 100.7, 0.0, 101.5, 465.2]
+    seen = joined([at.fold(rows(["a"], [i], time_s=t * DAY)) for i, t in enumerate(stamps)])
+    assert seen.period.tolist() == sorted(seen.period.tolist())
+    assert set(seen.period.tolist()) == {0, 365}
+    # three before the clock ran ahead a year, five after: what came late counts where the reader is
+    assert (at.before, at.rows) == ({}, {"a": 5})
+
+
+class Counts:
+    """Sketches that only count, for volumes that would take long to sketch."""
+
+    def __init__(self, space=None):
+        self.space, self.due = space, []
+
+    def update(self, batch):
+        self.due = list(batch.names)
+
+    def columns(self, names=None, now_s=None):
+        return views(names=tuple(names), features=np.zeros((len(names), 4), np.float32))
+
+
+def test_ten_million_queries_of_one_are_counted_and_make_its_band():
+    batch = rows(["huge"] * 1_000_000, np.zeros(1_000_000, int), time_s=10.0)
+    at = Looking(Reads(), Counts(), 1.0, Segments(("band",)))
+    for _ in range(10):
+        seen = at.fold(batch, now_s=10.0)
+    assert seen.rows.tolist() == [10_000_000]
+    after = at.fold(rows(["huge", "one"], [1, 2], time_s=DAY + 1.0))
+    assert dict(zip(after.names, after.segments, strict=True)) == {"huge": "band=>1M", "one": "band=new"}
+
+
+def test_one_query_of_one_principal_is_a_look_that_says_nothing():
+    seen = looking().fold(rows(["one"], [1], time_s=10.0))
+    assert (seen.names, seen.rows.tolist()) == (("one",), [1])
+    assert np.isnan(seen.values).all()

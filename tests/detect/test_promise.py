@@ -60,6 +60,71 @@ def test_segments_pay_for_each_other_only_where_they_are_promised(promise):
     assert alone.needed(segment="a") == 299
 
 
+def broken(rng, promise, budget, sizes, runs=1500):
+    """Share of calibrations after which some segment's realised rate is above what it was promised, by rate.
+
+    Scores are uniform, so that the rate above a threshold is known exactly: whatever their distribution, ranks are.
+    """
+    over = {}
+    for _ in range(runs):
+        scores = {s: np.sort(rng.random(c)) for s, c in sizes.items()}
+        made = msgspec.structs.replace(promise, budget=budget, scores=scores)
+        levels = {s: made.level(s) for s in sizes}
+        worst = {}
+        for s, alpha in levels.items():
+            rate = 1.0 - min(made.threshold(s), 1.0)
+            worst[alpha] = worst.get(alpha, False) or rate > alpha
+        for alpha, bad in worst.items():
+            over[alpha] = over.get(alpha, 0) + bad / runs
+    return over
+
+
+MARGIN = 3.0 * math.sqrt(0.05 * 0.95 / 1500)
+
+
+@pytest.mark.parametrize(
+    ("budget", "sizes"),
+    [
+        (BUDGET, {"a": 299}),
+        (BUDGET, {"a": 2000, "b": 700, "c": 500, "d": 20}),
+        (BUDGET, dict.fromkeys("abcdefghij", 600)),
+        (ONE_IN_1000, {"a": 2995}),
+        (ONE_IN_1000, {"a": 9000, "b": 4000, "c": 700, "d": 450}),
+        (AlarmBudget(1, 20, 30), {"a": 200, "b": 5000}),
+    ],
+)
+def test_in_95_of_100_calibrations_no_segment_alarms_more_than_promised(promise, budget, sizes):
+    over = broken(np.random.default_rng(11), promise, budget, sizes)
+    promised = {alpha: rate for alpha, rate in over.items() if alpha}
+    assert promised
+    assert max(promised.values()) <= 0.05 + MARGIN
+    # a threshold that is never passed would keep any promise
+    assert max(promised.values()) > 0.005
+    assert over.get(0.0, 0.0) == 0.0
+
+
+def test_without_sharing_the_doubt_some_segment_would_break_its_promise(promise, monkeypatch):
+    rank = order.rank
+    monkeypatch.setattr("wellhead.detect.order.rank", lambda count, alpha, share=1: rank(count, alpha))
+    over = broken(np.random.default_rng(12), promise, BUDGET, dict.fromkeys("abcdefghij", 299), 300)
+    assert over[0.01] > 0.15
+
+
+def newcomers_rate(rng, agree, principals=100, periods=10):
+    """Realised rate for newcomers at 1 in 20, calibrated on few principals that came in many periods."""
+    own = rng.normal(size=(principals, 1)) * math.sqrt(agree)
+    scores = np.sort((own + math.sqrt(1 - agree) * rng.normal(size=(principals, periods))).ravel())
+    threshold = scores[-order.rank(scores.size, 0.01)]
+    return 0.5 * math.erfc(threshold / math.sqrt(2))
+
+
+@pytest.mark.parametrize(("agree", "sure"), [(0.0, 0.96), (0.5, 0.91), (0.9, 0.75)])
+def test_who_comes_again_and_again_counts_for_less_than_it_seems(agree, sure):
+    rng = np.random.default_rng(13)
+    kept = np.mean([newcomers_rate(rng, agree) <= 0.01 for _ in range(1500)])
+    assert kept == pytest.approx(sure, abs=0.03)
+
+
 def test_p_values_have_the_resolution_of_the_calibration(promise):
     made = of(promise, everybody=99)
     assert made.p_value("everybody", 1e9) == 1 / 100

@@ -1,3 +1,5 @@
+import math
+
 import msgspec
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ SIDES = ((1,), (-1,), (1, -1), (1,))
 KINDS = ("a", "a", "b", "c")
 PANEL = Panel.plain(SIDES, KINDS)
 OPEN, COVER = ((1.0, 0.0), (0.0, 0.5), (0.3, 0.0), (0.0, 0.0)), ((0.0, 0.0), (0.0, 0.0), (0.0, 2.0), (0.1, 0.0))
-LEAST, WEIGHTS = (0.1,) * 4, (OPEN, COVER)
+LEAST, WEIGHTS, ALL = (0.1,) * 4, (OPEN, COVER), (1.0, 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -61,19 +63,28 @@ def test_a_constant_detector_is_silent_and_an_infinite_number_is_no_crash():
     values, rows, subject = world(200, np.random.default_rng(1))
     values[:, 1] = 7.0
     values[:, 2] = np.nan
-    stick = fit(values, rows, subject, PANEL)
-    gives = stick.contributions(*at([0.0, 1e6, 5.0, np.inf]))[0]
-    assert gives[1] == gives[2] == 0.0
-    assert 1e6 < gives[3] < np.inf
+    bare = fit(values, rows, subject, PANEL)
+    heard = fit(values, rows, subject, PANEL._replace(weights=((ALL,) * 4,)))
+    for stick in (bare, heard):
+        gives = stick.contributions(*at([0.0, 1e6, 5.0, np.inf]))[0]
+        assert gives[1] == gives[2] == 0.0
+        # no detector counts for more than its surprise's bound and its squashed deviation
+        assert gives[0] < gives[3] == stick.contributions(*at([0.0, 1e6, 5.0, 1e300]))[0, 3] < np.inf
 
 
 def test_a_constant_detector_speaks_by_its_least_difference():
     values, rows, subject = world(200, np.random.default_rng(1))
     values[:, 0] = 7.0
-    stick = fit(values, rows, subject, PANEL._replace(least=LEAST, weights=WEIGHTS))
-    same, near, off = stick.contributions(*at([[7.0, 0, 0, 0], [7.02, 0, 0, 0], [9.0, 0, 0, 0]]))[:, 0]
+    # the others say nothing, so that no voice but the first detector's is heard
+    unlike = (np.nan, np.nan, np.nan)
+    stick = fit(values, rows, subject, PANEL._replace(least=LEAST, weights=(OPEN,)))
+    looks = at([[7.0, *unlike], [7.02, *unlike], [7.2, *unlike], [9.0, *unlike]])
+    same, near, off, far = stick.contributions(*looks)[:, 0]
     assert same == 0.0
-    assert near < 1.0 < 5.0 * near < off
+    assert 0.0 < 2.5 * near < off < far
+    assert stick.unusual(*looks)[:, 0] == pytest.approx([0.0, 0.2, 1.9, 3.0], abs=0.03)
+    coarse = fit(values, rows, subject, PANEL._replace(least=(2.0,) * 4, weights=(OPEN,)))
+    assert coarse.contributions(*looks)[2, 0] < off
 
 
 def test_a_number_that_is_nearly_always_the_same_still_speaks():
@@ -112,6 +123,50 @@ def test_the_score_is_the_sum_of_what_is_shown(weighed_stick, seed):
     score = weighed_stick.score(values, rows)
     assert score == pytest.approx(weighed_stick.contributions(values, rows).sum(axis=1))
     assert score == pytest.approx(weighed_stick.parts(values, rows).sum(axis=1))
+
+
+def slow_score(stick, values, rows):
+    """One look, one detector and one voice at a time, by scalars, from the yardstick's tables."""
+    k = rows.bit_length() - 1
+
+    def between(table, s):
+        here, there = table[k, s], table[min(k + 1, 43), s]
+        return here + (math.log2(rows) - k) * ((there if math.isfinite(there) else here) - here)
+
+    def squash(z):
+        return 3.0 * math.asinh(z / 3.0)
+
+    surprise, beyond, known = [], [], False
+    for t, (s, side) in enumerate(zip(stick.detector, stick.side, strict=True)):
+        centre, value = between(stick.centre, s), float(values[s])
+        z = squash((value - centre) / between(stick.spread, s) * side)
+        known = known or not math.isnan(z)
+        nats = 0.0
+        if z > stick.middle[t]:
+            nats = -math.log(stick.share[t]) * min((z - stick.middle[t]) / (stick.upper[t] - stick.middle[t]), 1.0)
+        if z > stick.upper[t]:
+            nats += ((z - stick.upper[t]) / stick.scale[t]) ** stick.power[t]
+        surprise.append(min(nats, 10.0))
+        end = between(stick.high if value > centre else stick.low, s)
+        unit = max(abs(end - centre) / 1.645, stick.least[s])
+        far = squash((value - centre) / unit * side)
+        beyond.append(min(far, 3.0) if far > 0 else 0.0)
+    if not known:
+        return -math.inf
+    kinds = [max(n for n, kind in zip(surprise, stick.kind, strict=True) if kind == k) for k in set(stick.kind)]
+    voices = [sum(w * b for w, b in zip(voice, beyond, strict=True)) for voice in stick.weight]
+    loudest = max((v / r for v, r in zip(voices, stick.reach[1:], strict=True)), default=0.0)
+    return 0.5 * math.sqrt(sum(n * n for n in kinds)) / stick.reach[0] + loudest
+
+
+NUMBERS = st.one_of(st.floats(-40, 40), st.just(math.nan))
+
+
+@given(st.lists(NUMBERS, min_size=4, max_size=4), st.integers(1, 2000), st.booleans())
+def test_the_score_is_that_of_the_slow_twin(stick, weighed_stick, numbers, rows, heard):
+    made = weighed_stick if heard else stick
+    values = np.array([numbers])
+    assert made.score(values, np.array([rows]))[0] == pytest.approx(slow_score(made, values[0], rows))
 
 
 def test_weights_count_on_their_side_alone_and_only_so_far(weighed_stick):

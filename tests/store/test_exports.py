@@ -36,6 +36,8 @@ def test_csv_with_usual_names():
         "2026-01-31T12:00:00.000Z",
         "2026/01/31 12:00",
         "2026-01-31 12:00:00 UTC",
+        "31.01.2026 12:00",
+        "1/31/2026 12:00:00 PM",
     ],
 )
 def test_times_as_people_write_them(created):
@@ -115,6 +117,10 @@ PROVIDERS = {
 def test_identity_providers(provider):
     columns = {"plan": "Attributes.custom:plan"} if provider == "cognito" else {}
     assert only(json.dumps(PROVIDERS[provider]), **columns) == ANNA
+
+
+def test_a_date_that_may_mean_two_days_is_no_date():
+    assert read_accounts("id,created\na,3/4/2026\n").bad[0][1].startswith("expected a date")
 
 
 def test_json_lines_and_a_single_object():

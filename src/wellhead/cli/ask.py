@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from wellhead.config import load
-from wellhead.serve.control import ask
-from wellhead.serve.status import Ask, Reply
+if TYPE_CHECKING:
+    from wellhead.serve.status import Ask, Reply
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +17,9 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 
 def ask_gate(arguments: argparse.Namespace, question: Ask) -> Reply:
     """The running gate's reply."""
+    from wellhead.config import load
+    from wellhead.serve.control import ask
+
     return ask(load(arguments.config).audit.directory, question)
 
 

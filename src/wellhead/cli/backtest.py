@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _WIDEST = 60
+_ROWS = 256
+"""Imported rows folded at once."""
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -149,10 +151,8 @@ def _few(batch: Batch) -> Iterator[Batch]:
     """The rows some at a time, as the gate has them, so that looks come at nearly the same rows; at least one batch."""
     import numpy as np
 
-    from wellhead.cli.past import AT_ONCE
-
-    for start in range(0, max(len(batch), 1), AT_ONCE):
-        part = batch.take(np.arange(start, min(start + AT_ONCE, len(batch))))
+    for start in range(0, max(len(batch), 1), _ROWS):
+        part = batch.take(np.arange(start, min(start + _ROWS, len(batch))))
         present, principal = np.unique(part.principal, return_inverse=True)
         yield msgspec.structs.replace(
             part,

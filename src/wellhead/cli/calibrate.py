@@ -90,6 +90,11 @@ def calibrated(
             break
         parts.append(looks)
         people.take(looking.seen, looks)
+    if not parts:
+        raise ConfigError(
+            f"expected traffic within the first {whole * budget.period_days} days of the log, got none",
+            "wait for one more period; the rules hold until then",
+        )
     excluded = {*survey.thieves, *exclude}
     detectors: Any = looking.detectors
     made = calibrate(joined(parts), None, budget, detectors, excluded=excluded)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Iterator
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -72,6 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def ask(upstream: str, model: str, timeout_s: float) -> Found:
     """The first family that knows the upstream's replies; raises ConfigError for what is no HTTP URL."""
+    from http.client import HTTPException
+
     from wellhead.plugins import find, names
 
     if not _is_url(upstream):
@@ -103,6 +103,8 @@ def _unnamed(protocol: str, facts: dict[str, Any]) -> str:
 
 
 def _is_url(text: str) -> bool:
+    from urllib.parse import urlsplit
+
     try:
         url = urlsplit(text)
         return url.scheme in ("http", "https") and bool(url.hostname) and (url.port or 1) > 0
@@ -135,6 +137,9 @@ def _described(facts: dict[str, Any]) -> str:
 
 def get(upstream: str, path: str, timeout_s: float) -> tuple[int, bytes]:
     """Status and body of a GET below the upstream's URL; redirects are not followed. Raises OSError, HTTPException."""
+    from http.client import HTTPConnection, HTTPSConnection
+    from urllib.parse import urlsplit
+
     url = urlsplit(upstream)
     kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
     connection = kind(url.hostname or "", url.port, timeout=timeout_s)

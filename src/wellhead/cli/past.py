@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wellhead.meter.profile import Profile
 
 AT_ONCE = 256
-"""Events folded at once: few, as in the gate, so that looks come at nearly the same rows."""
+"""Events folded at once, at most."""
 THEFT = "theft"
 _PEOPLE = ("guilt", "campaign", "replication")
 
@@ -46,7 +46,9 @@ def survey_of(folder: Path) -> Survey:
     findings, verdicts, coded = dict[str, Finding](), dict[str, str](), dict[tuple[str, int], Coded]()
     for _, record in records(folder):
         if isinstance(record, Event | Mark):
-            first, last = first or record.time_us / 1e6, max(last, record.time_us / 1e6)
+            # not the largest: one clock that ran ahead would make whole periods of what is none
+            last = record.time_us / 1e6
+            first = first or last
         if isinstance(record, Event):
             (drills if record.drill else names).add(record.principal)
         elif isinstance(record, Coded):
@@ -74,22 +76,57 @@ def folded(folder: Path, looking: Looking, profile: Profile | None, survey: Surv
 
     for events in _parts(folder, looking.period_of):
         held = [_coded(e, survey.coded, profile) for e in events if e.status == 200 and e.given > 0]
-        yield looking.fold(from_events(held), visits_of(events), events[-1].time_us / 1e6)
+        yield looking.fold(from_events(held), visits_of(events), max(e.time_us for e in events) / 1e6)
 
 
 def _parts(folder: Path, period_of: Callable[[float], int]) -> Iterator[list[Event]]:
     from wellhead.audit.entries import records
 
-    held: list[Event] = []
+    part = _Part()
     for _, record in records(folder):
         if not isinstance(record, Event) or record.drill:
             continue
-        if len(held) >= AT_ONCE or (held and period_of(record.time_us / 1e6) > period_of(held[-1].time_us / 1e6)):
-            yield held
-            held = []
-        held.append(record)
-    if held:
-        yield held
+        period = period_of(record.time_us / 1e6)
+        if part.ends(record, period):
+            yield part.events
+            part = part.next(period)
+        part.add(record, period)
+    if part.events:
+        yield part.events
+
+
+class _Part:
+    """Events folded at once. No principal doubles its rows of the period in it, unless by one request.
+
+    So looks come at the powers of two at which a quiet gate would have looked, and a burst does not jump over them.
+    """
+
+    def __init__(self, before: dict[str, int] | None = None, period: int = -1) -> None:
+        self.events: list[Event] = []
+        self._before = before or {}
+        self._more: dict[str, int] = {}
+        self._period = period
+
+    def ends(self, event: Event, period: int) -> bool:
+        """True where this event belongs to the next part."""
+        if not self.events or event.request == self.events[-1].request:
+            return False
+        more = self._more.get(event.principal, 0)
+        doubles = more > 0 and more + event.rows > self._before.get(event.principal, 0)
+        return doubles or period > self._period or len(self.events) >= AT_ONCE
+
+    def add(self, event: Event, period: int) -> None:
+        self.events.append(event)
+        self._more[event.principal] = self._more.get(event.principal, 0) + event.rows
+        self._period = max(period, self._period)
+
+    def next(self, period: int) -> _Part:
+        """The part after this one, in a new period with nobody's rows before it."""
+        if period > self._period:
+            return _Part(period=period)
+        for name, more in self._more.items():
+            self._before[name] = self._before.get(name, 0) + more
+        return _Part(self._before, self._period)
 
 
 def _coded(event: Event, late: dict[tuple[str, int], Coded], profile: Profile | None) -> Event:

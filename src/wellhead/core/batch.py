@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -62,6 +62,37 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
         columns = {f: getattr(self, f) for f in self.__struct_fields__ if f not in ("names", "attributes", "classes")}
         picked = {f: c[rows] if c.shape[0] else c for f, c in columns.items()}
         return Batch(names=self.names, attributes=self.attributes, classes=self.classes, **picked)
+
+    def parts(self, rows: int) -> Iterator[Batch]:
+        """The same rows, at least so many at a time but for the last, sorted by principal and otherwise in their order.
+
+        All rows of a principal are in one part, and a part names no more than those between its first and last.
+        """
+        if len(self) <= rows:
+            yield self
+            return
+        counts = np.bincount(self.principal, minlength=len(self.names))
+        ends = np.cumsum(counts)
+        ordered = self.take(_order(self.principal, len(self.names)))
+        first = at = 0
+        while at < len(self):
+            last = min(int(np.searchsorted(ends, at + rows)), len(self.names) - 1)
+            yield ordered._cut((first, last + 1), (at, int(ends[last])))
+            first, at = last + 1, int(ends[last])
+
+    def _cut(self, names: tuple[int, int], rows: tuple[int, int]) -> Batch:
+        """Rows from one to another, of principals from one to another."""
+        part = self.take(slice(*rows))  # type: ignore[arg-type]
+        among = slice(*names)
+        principal = part.principal - names[0]
+        return msgspec.structs.replace(
+            part, names=self.names[among], attributes=self.attributes[among], principal=principal
+        )
+
+
+def _order(principal: Array, names: int) -> Array:
+    """What sorts by principal, and leaves the rows of each in their order; of 16 bits, numpy counts and need not compare."""
+    return np.argsort(principal.astype(np.uint16) if names <= 1 << 16 else principal, kind="stable")
 
 
 def _parts(events: Sequence[Event], field: str, dtype: str) -> list[Array | None]:

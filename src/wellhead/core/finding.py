@@ -45,7 +45,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, tag="finding", tag_fiel
 
     signal: what made it: `replication` (damage), `guilt`, `campaign`, `promise` (its own, broken) or `drift`.
     replication_ppm, attainable_ppm: parts per million of the reference set, -1 unread; bits_milli: millibits.
-    evidence: the strongest first, five at most a finding; plain sentences in old logs.  sure: how sure, and under which promise, in words.
+    evidence: the strongest first, five at most a finding; plain sentences in old logs.
+    sure: how sure, and under which promise, in words.
     segment: the honest principals it was judged among.  p_ppm: conformal p-value, -1 where there is none.
     """
 

@@ -19,8 +19,8 @@ _NOTHING = Context()
 class Detectors:
     """Reads S detectors at once, always in the same order.
 
-    names: of detectors, or detectors' classes; None: all that are installed.  Raises ConfigError for a name that is
-    none. names, kinds: (S,).  sides: (S,), each a tuple of +1 and -1.  needs: (S,), each a tuple of NEEDS.
+    names: of detectors, or detectors' classes; None: all that are installed and need no readings.  Raises ConfigError
+    for a name that is none. names, kinds: (S,).  sides: (S,), each a tuple of +1 and -1.  needs: (S,), each of NEEDS.
     least: (S,) differences below which a value says nothing, however alike honest principals are.
     """
 
@@ -68,9 +68,12 @@ class Detectors:
 
 
 def _installed() -> list[type[Any]]:
-    """The detectors among all installed signals; rules and limits are signals of other kinds."""
+    """The detectors among all installed signals that can read everybody; rules and limits are signals of other kinds.
+
+    Only the watched have ledgers, so what needs readings is not calibrated: it is damage, and no part of guilt.
+    """
     found = (plugins.find("signals", name) for name in plugins.names("signals"))
-    return [component for component in found if hasattr(component, "sides")]
+    return [component for component in found if hasattr(component, "sides") and "readings" not in component.needs]
 
 
 def _class(name: str | type[Any]) -> type[Any]:

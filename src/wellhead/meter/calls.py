@@ -22,24 +22,34 @@ DOCS = frozenset(_PAGES.split())
 """Last path segments of documentation, metadata and health pages."""
 
 
-def visit(state: Array, inverse: Array, visits: Visits) -> None:
-    """Add requests to the records (u,) of their principals; inverse: (n,) index into them."""
-    size = state.size
+def count(size: int, inverse: Array, visits: Visits) -> Array:
+    """(size,) what these requests add to the FIELDS of each principal; inverse: (n,) which one each is of."""
+    counted = np.zeros(size, np.dtype(FIELDS))
     bits, docs = _paths(visits.endpoint)
     failed = (visits.status >= 400) & (visits.status < 500) & (visits.status != THROTTLED)
     for field, owner in (("requests", inverse), ("errors", inverse[failed]), ("docs", inverse[docs])):
-        state[field] += np.bincount(owner, minlength=size).astype(state[field].dtype)
+        counted[field] = np.bincount(owner, minlength=size)
     flat = np.unique(inverse * ENDPOINTS + bits)
     owner = flat // ENDPOINTS
     first = starts(owner)
     found = np.uint64(1) << (flat % ENDPOINTS).astype(np.uint64)
-    state["endpoints"][owner[first]] |= np.bitwise_or.reduceat(found, first)
+    counted["endpoints"][owner[first]] = np.bitwise_or.reduceat(found, first)
+    return counted
+
+
+def visit(state: Array, where: Array, counted: Array) -> None:
+    """Add what was counted to the records at these places, all different."""
+    for field in SUMS:
+        state[field][where] += counted[field]
+    state["endpoints"][where] |= counted["endpoints"]
 
 
 def _paths(endpoints: tuple[str, ...]) -> tuple[Array, Array]:
     """(n,) which of ENDPOINTS each path is, and (n,) bool: documentation."""
-    known = [_path(endpoint) for endpoint in endpoints]
-    return np.array([bit for bit, _ in known], np.int64), np.array([docs for _, docs in known], bool)
+    numbers = {endpoint: i for i, endpoint in enumerate(dict.fromkeys(endpoints))}
+    which = np.fromiter(map(numbers.__getitem__, endpoints), np.intp, len(endpoints))
+    known = [_path(endpoint) for endpoint in numbers]
+    return np.array([bit for bit, _ in known], np.int64)[which], np.array([docs for _, docs in known], bool)[which]
 
 
 @lru_cache(maxsize=4096)

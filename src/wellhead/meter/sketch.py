@@ -27,6 +27,8 @@ VALUES_PER_ATTRIBUTE = 8
 
 _CHUNK = 1 << 17
 _LOOK = 4096
+_PART = 8192
+"""Rows that are added at once: what is made of so many, and their records, stays near the processor."""
 _ALL = slice(None)
 
 
@@ -68,8 +70,10 @@ class Sketches:
     def update(self, batch: Batch) -> None:
         """Add a batch."""
         self.due = []
-        if not len(batch):
-            return
+        for part in batch.parts(_PART) if len(batch) else ():
+            self._update(part)
+
+    def _update(self, batch: Batch) -> None:
         present, inverse = _present(batch.principal, len(batch.names))
         names, attributes = batch.names, batch.attributes
         if present.size < len(names):
@@ -80,17 +84,17 @@ class Sketches:
         self._notice(state, where, attributes)
         due = fold(state, inverse, batch, self._space)
         self._scatter(where, state)
-        self.due = [names[i] for i in np.flatnonzero(due)]
+        self.due += [names[i] for i in np.flatnonzero(due)]
 
     def visit(self, visits: Visits) -> None:
         """Add HTTP requests, answered or not."""
         if not len(visits):
             return
         present, inverse = _present(visits.principal, len(visits.names))
+        counted = calls.count(present.size, inverse, visits)
         where = self._places([visits.names[i] for i in present])
-        state = self._gather(where)
-        calls.visit(state, inverse, visits)
-        self._scatter(where, state)
+        for chunk, at in self._split(where):
+            calls.visit(records(chunk), where[at] % _CHUNK, counted[at])
 
     def view(self, name: str, now_s: float | None = None) -> View:
         """What is known of a principal; an empty View for one never seen.
@@ -167,6 +171,8 @@ class Sketches:
 
     def _gather(self, where: Array) -> Array:
         """(u,) records, copied."""
+        if len(self._chunks) == 1:
+            return records(self._chunks[0].take(where, axis=0))
         words = np.empty((where.size, WORDS), dtype=np.int64)
         for chunk, at in self._split(where):
             words[at] = chunk.take(where[at] % _CHUNK, axis=0)

@@ -29,6 +29,8 @@ _PARTED = 0.97
 """Share of the sample's different codes that must keep neighbourhoods of their own."""
 _FAR = 0.99
 _ROUNDS = 8
+_TILE = 2048
+"""Rows whose products lie near the processor."""
 _MIXERS = np.random.Generator(np.random.PCG64(1)).integers(1 << 62, 1 << 63, PROJECTIONS, dtype=np.uint64) | np.uint64(
     1
 )
@@ -77,14 +79,23 @@ class Space(msgspec.Struct, frozen=True, dict=True, kw_only=True):
 
     def place(self, codes: Codes) -> Placed:
         """Where rows lie; codes (n, d) int8 of this profile."""
+        if len(codes) <= _TILE:
+            return self._place(codes)
+        tiles = (self._place(codes[start : start + _TILE]) for start in range(0, len(codes), _TILE))
+        return Placed(*(np.concatenate(parts) for parts in zip(*tiles, strict=True)))
+
+    def _place(self, codes: Codes) -> Placed:
         x = codes.astype(np.float32)
         product = x @ self._stacked
-        phase = product[:, :FEATURES].astype(np.int32) + self.phases
+        phase = product[:, :FEATURES].astype(np.int32)
+        phase += self.phases
+        phase &= _TURN - 1
         halved = self._half - product[:, FEATURES:-PROJECTIONS]
         region = halved.argmin(axis=1)
-        square = (x * x) @ self.metric.astype(np.float32) + 2.0 * halved[np.arange(len(x)), region].astype(np.float64)
+        x *= x
+        square = x @ self.metric.astype(np.float32) + 2.0 * halved[np.arange(len(x)), region].astype(np.float64)
         return Placed(
-            _COSINE.take(phase & (_TURN - 1)),
+            _COSINE.take(phase),
             region.astype(np.uint8),
             ((_log_distance(square) - self.middle) / self.spread).astype(np.float32),
             _hashed(product[:, -PROJECTIONS:], self.offsets, self.width),
@@ -108,8 +119,10 @@ def _log_distance(square: Array) -> Array:
 
 def _hashed(along: Array, offsets: Array, width: float) -> Array:
     """(n,) uint32 of the cells that positions (n, 8) on the lines fall into."""
-    cells = np.floor((along.astype(np.float64) + offsets) / width).astype(np.int64).astype(np.uint64)
-    return np.asarray(((cells * _MIXERS).sum(axis=1, dtype=np.uint64) >> _UPPER).astype(np.uint32))
+    cells = along + offsets
+    cells /= width
+    np.floor(cells, out=cells)
+    return np.asarray(((cells.astype(np.int64).view(np.uint64) @ _MIXERS) >> _UPPER).astype(np.uint32))
 
 
 def fit_space(codes: Codes, step: Array, rng: np.random.Generator) -> Space:

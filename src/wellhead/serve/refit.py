@@ -1,8 +1,8 @@
 """Watched principals read by real learners, in a process of their own: what a ledger's simple clone cannot see.
 
 A ridge clone under-reads labels told to noise, and models that only trees or networks can follow. The learners train on
-what a principal asked, as far as its codes or the raw inputs kept in memory tell it, and are judged on the profile's
-reference set, as the ledger's clone is.
+what a principal asked, as far as its codes and the raw inputs kept in memory tell it, each on its own, and are judged on
+the profile's reference set, as the ledger's clone is.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -40,7 +40,7 @@ FIRST, GROWTH = 64, 1.5
 MOST_ROWS = 4_000
 """Rows that learners are given, the latest."""
 LIMIT_S = 120.0
-"""Seconds after which a refit is given up."""
+"""Seconds after which what the learners have reached so far is taken."""
 _NICE = 10
 _WHAT, _MODULE = "refit", "wellhead.serve.refit"
 _MARGIN = 0.005
@@ -143,7 +143,7 @@ class Refitting:
         self._result = Work(work.members, work.different, share)
 
     def _learn(self, sent: bytes) -> float:
-        """What the process says to a task; -1 where it took too long."""
+        """The best that the process says to a task, as far as it came in time; -1 where it said nothing."""
         command = [sys.executable, "-m", _MODULE]
         quiet = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         pipe = subprocess.PIPE
@@ -153,12 +153,11 @@ class Refitting:
             said, wrong = self._process.communicate(sent, 0.0 if self._stopping else self._limit_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.communicate()
-            return -1.0
+            said, wrong = self._process.communicate()
         if self._process.returncode > 0:
             self.error = wrong.decode(errors="replace").strip().rpartition("\n")[2]
             raise WellheadError(f"{self.error}; readings are those of the ledgers alone from here on")
-        return float(said or b"-1")
+        return max(map(float, said.splitlines()), default=-1.0)
 
 
 def task(batch: Batch, profile: Profile, raw: dict[int, Array]) -> dict[str, Any]:
@@ -166,18 +165,19 @@ def task(batch: Batch, profile: Profile, raw: dict[int, Array]) -> dict[str, Any
     latest = np.sort(np.unique(batch.fingerprint[::-1], return_index=True)[1])[:MOST_ROWS]
     rows = batch.take(len(batch) - 1 - latest)
     inputs, known = seen(rows, profile, raw)
-    if known.any():
-        inputs, rows = inputs[known], rows.take(known)
-    return {
-        "inputs": inputs,
-        "told": {"values": rows.values} if profile.regressor else _told(rows, profile.classes),
-        "reference": told(profile.reference.codes, profile),
-        "truth": profile.reference.truth,
-        "task": profile.spec.task,
-    }
+    asked = [_asked(told(rows.codes, profile), rows, profile)]
+    # clipped inputs of all rows may teach more than true ones of some: a thief may clip too
+    if known.any() and (raw or not known.all()):
+        asked.append(_asked(inputs[known], rows.take(known), profile))
+    return {"asked": asked, "reference": told(profile.reference.codes, profile), "truth": profile.reference.truth}
 
 
-def _told(rows: Batch, classes: int) -> dict[str, Array]:
+def _asked(inputs: Array, rows: Batch, profile: Profile) -> dict[str, Any]:
+    answers = {"values": rows.values} if profile.regressor else _answers(rows, profile.classes)
+    return {"inputs": inputs, "told": answers}
+
+
+def _answers(rows: Batch, classes: int) -> dict[str, Array]:
     """Labels, and probabilities where rows carried them; where many classes were cut to the best, those."""
     found = {"labels": rows.top1}
     if rows.scores.size:
@@ -191,23 +191,22 @@ def _told(rows: Batch, classes: int) -> dict[str, Array]:
     return found
 
 
-def learn(record: Mapping[str, Any]) -> float:
-    """The largest share of the reference set that a learner reproduces, trained on any of what was told; -1 none.
+def learn(record: Mapping[str, Any]) -> Iterator[float]:
+    """The share of the reference set that each learner reproduces, trained on each thing that was told, one by one.
 
     Learners that need packages which are not there are passed over.
     """
-    best = -1.0
     for name in plugins.names("learners"):
         try:
             learner = plugins.find("learners", name)
         except MissingExtra:
             continue
-        for kind, targets in record["told"].items():
-            known = _known(kind, targets)
-            if known.sum() >= 2:
-                clone = learner(record["inputs"][known], targets[known], 0)
-                best = max(best, agreement(np.asarray(clone.predict(record["reference"])), record["truth"]))
-    return best
+        for asked in record["asked"]:
+            for kind, targets in asked["told"].items():
+                known = _known(kind, targets)
+                if known.sum() >= 2:
+                    clone = learner(asked["inputs"][known], targets[known], 0)
+                    yield agreement(np.asarray(clone.predict(record["reference"])), record["truth"])
 
 
 def _known(kind: str, targets: Array) -> Array:
@@ -218,9 +217,10 @@ def _known(kind: str, targets: Array) -> Array:
 
 
 def main() -> None:
-    """One task on standard input, the share on standard output."""
+    """One task on standard input, the shares on standard output as they come: what is cut off is not lost."""
     os.nice(_NICE)
-    print(learn(pack.load(_WHAT, sys.stdin.buffer.read())))
+    for share in learn(pack.load(_WHAT, sys.stdin.buffer.read())):
+        print(share, flush=True)
 
 
 if __name__ == "__main__":

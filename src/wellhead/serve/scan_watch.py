@@ -29,8 +29,6 @@ _FIELDS = {
     "scores_asked_ratio": "answers",
 }
 """Fields of a View that mean nothing where the log lacks this."""
-_ALSO = {"exposure": "answers"}
-"""Live, what was asked for is always known; a log that holds no answers does not say it either."""
 _PLAIN = tuple(f for f in View.__struct_fields__ if f not in ("principal", "attributes", "rows"))
 
 
@@ -80,8 +78,7 @@ class Watcher:
         return self._lacking() | lacking
 
     def _lacking(self) -> dict[str, str]:
-        more = {n: f"needs {NEEDS[w]}" for n, w in _ALSO.items() if w not in self.have and n in self.names}
-        return more | self.detectors.missing([w for w in NEEDS if w in self.have])
+        return self.detectors.missing([w for w in NEEDS if w in self.have])
 
     def read(self, views: Views) -> Array:
         """(u, S) as of Detectors, NaN in the columns of those that lack something; rules are run beside."""

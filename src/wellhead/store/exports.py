@@ -7,6 +7,7 @@ import io
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from wellhead.core.errors import ConfigError
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "principal": (
-        *("principal", "owner", "account", "accountid", "userid", "clientid", "sub", "id"),
+        *("principal", "owner", "account", "accountid", "userid", "clientid", "sub", "id", "localid"),
         *("username", "login", "profilelogin", "userprincipalname", "name"),
     ),
     "created": (
@@ -39,6 +40,8 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 
 _EARLIEST, _LATEST = 0.0, 4_102_444_800.0
 _DELIMITERS = ",;\t|"
+_DATES = ("%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%m/%d/%Y %I:%M %p", "%m/%d/%Y %I:%M:%S %p")
+"""Dates that are not ISO 8601 and yet mean one day only; `3/4/2026` without AM or PM does not."""
 
 
 class Account(NamedTuple):
@@ -219,19 +222,25 @@ def _read(entry: Mapping[str, str], field: str, read: Callable[[str], Any], empt
 
 
 def _time(text: str) -> float:
-    """Seconds since 1970 from ISO 8601 (UTC where no zone is named), or from seconds, milli- or microseconds."""
+    """Seconds since 1970 from ISO 8601 or _DATES (UTC without a zone), or from seconds, milli- or microseconds."""
     try:
         number = float(text)
         seconds = number / (1e6 if number > 1e14 else 1e3 if number > 1e11 else 1.0)
     except ValueError:
-        try:
-            moment = datetime.fromisoformat(text.replace("/", "-").removesuffix(" UTC"))
-        except ValueError:
-            raise ValueError(f"expected a date such as 2026-01-31T12:00:00Z, got {text[:40]!r}") from None
+        moment = _moment(text)
         seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     if not _EARLIEST <= seconds < _LATEST:
         raise ValueError(f"expected a date from 1970 to 2099, got {text[:40]!r}")
     return seconds
+
+
+def _moment(text: str) -> datetime:
+    with suppress(ValueError):
+        return datetime.fromisoformat(text.replace("/", "-").removesuffix(" UTC"))
+    for form in _DATES:
+        with suppress(ValueError):
+            return datetime.strptime(text, form)  # noqa: DTZ007
+    raise ValueError(f"expected a date such as 2026-01-31T12:00:00Z, got {text[:40]!r}")
 
 
 def _email(text: str) -> str:

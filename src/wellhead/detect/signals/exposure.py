@@ -21,7 +21,7 @@ class Exposure(msgspec.Struct, frozen=True):
     high: ClassVar[str] = "asked for all scores in {value} of its rows"
     low: ClassVar[str] = ""
     honest: ClassVar[str] = "Clients that set their own thresholds, or that never changed a default."
-    needs: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[tuple[str, ...]] = ("answers",)
     atlas: ClassVar[tuple[str, ...]] = ("AML.T0024.002",)
 
     def read(self, views: Views) -> Array:
