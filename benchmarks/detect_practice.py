@@ -1,22 +1,20 @@
 """Models that detectors are weighed on: none of them is a victim of the benchmark.
 
 Their data sets are small, so that inputs are made of them: images moved and turned a little, rows with some values of a
-near neighbour of their class, texts reworded. Sample, tenants, thief and judges never share an original.
+near neighbour of their class. Sample, tenants, thief and judges never share an original.
 """
 
 from __future__ import annotations
 
 import gzip
 import io
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from benchmarks.detect_victims import Parts, Raw, _built, _cut, _data, _flat, _perceptron, _reworded, _some
+from benchmarks.detect_victims import Parts, Raw, _built, _cut, _data, _flat, _perceptron
 from benchmarks.detect_world import Victim
-from wellhead.meter.features import fit_code_map
 
 GROWN = (1500, 24_000, 8_000, 1500)
 """Inputs made for the profile's sample, the tenants, the thief and the judges of clones."""
@@ -131,33 +129,11 @@ def _location() -> Raw | None:
     return _table(x.astype(np.float64), held["y"].astype(int) - 1, 64)
 
 
-def _sst2() -> Raw | None:
-    path = _data("text/sst2.parquet")
-    if path is None:
-        return None
-    import duckdb
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-
-    found = duckdb.sql(f"select text, label from read_parquet('{path}')").fetchall()
-    texts, labels = map(list, zip(*found, strict=True))
-    train, *rest = _cut(np.arange(len(texts)), _shares(len(texts)))
-    model = make_pipeline(TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), LogisticRegression(C=20, max_iter=60))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        model.fit(_some(texts, train), _some(labels, train))
-    parts = _grown([_some(texts, r) for r in rest], _reworded)
-    seen, nothing = fit_code_map(parts.thief, 192), np.zeros(0)
-    return Raw("text", parts, model.predict_proba, seen.project, nothing, nothing, nothing)
-
-
 _RAW: dict[str, Callable[[], Raw | None]] = {
     "mnist": _mnist,
     "digits": _digits,
     "cifar": _cifar,
     "spambase": _spambase,
     "location": _location,
-    "sst2": _sst2,
 }
 PRACTICE = tuple(_RAW)

@@ -22,7 +22,7 @@ from wellhead.redteam.run import finish, run
 
 _FEW_CLASSES = 20
 _LEARNERS = (("random_forest", 250), ("logistic", 500))
-"""Of clones that choose questions, and how many at a time: with few classes, and with many, of which forests are slow."""
+"""Of clones that choose questions, and how many at a time: with few classes, and with many, where forests are slow."""
 _CANDIDATES = 100
 
 ATTACKS = {

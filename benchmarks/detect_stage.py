@@ -31,7 +31,7 @@ class Size(NamedTuple):
     attacks: tuple[str, ...] = tuple(ATTACKS)
 
 
-FULL = Size(5400, 3400, 900, 350)
+FULL = Size(12_600, 3400, 900, 350)
 QUICK = Size(1100, 600, 0, 0, (60, 300, 300), ("A1 uniform", "A3 jacobian", "A6 margin", "A7 data-free"))
 
 

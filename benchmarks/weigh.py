@@ -34,24 +34,26 @@ RIDGE = 0.003
 WEIGHED = ("novelty", "inputs", "ground", "answers")
 """Kinds of evidence that are weighed: never how much or when somebody asks, or who: a heavy customer is no thief."""
 VOICES: Mapping[str, tuple[str, ...]] = {
-    "open": ("A1", "A2", "A3", "A4", "A5", "A6", "A7", "A11", "A16", "A17", "A18"),
+    "invented": ("A1", "A2", "A3", "A7", "A17", "A18"),
+    "natural": ("A4", "A5", "A11", "A16"),
+    "chosen": ("A6",),
     "cover": ("A8",),
 }
-"""Families of attacks that one voice each is learnt of: those that go about openly, and those under cover."""
+"""Families of attacks that one voice each is learnt of: inputs made up, natural, chosen, and under cover."""
 EVERY = tuple(f for families in VOICES.values() for f in families)
 HOPELESS = "95%"
 """Cover under which a thief holds next to nothing, and would only teach that honest tenants are thieves."""
 _LEAST = 0.01
 _HEAD = """\
 # How much each detector's evidence counts, on its high and on its low side, where 0 is not written. Detectors that are
-# not named here, a plugin's say, count in the surprise alone. The stronger of the two voices is heard.
+# not named here, a plugin's say, count in the surprise alone. The strongest of the voices is heard.
 #
 # Made by `python -m benchmarks weigh`: for each voice a logistic regression with weights >= 0 (ridge {ridge}; victims,
 # families of attacks and honest looks balanced) on how far beyond the honest centre each detector's number lies, at
 # looks at rehearsed attacks against looks at {tenants} honest tenants of each victim.
 # Victims: {victims}; none of them is in the benchmark.
-# Attacks: open {open};
-# cover {cover}, half and four fifths of it honest.
+# Attacks: {attacks};
+# cover is honest by half and by four fifths.
 # Only evidence of the kinds {kinds} is weighed: not how much, when or from where somebody asks,
 # since a heavy customer is no thief. The weights are fixed before any calibration, so that no promise hangs on them.
 """
@@ -180,8 +182,7 @@ def written(weight: Array, yardstick: Yardstick, detectors: Detectors, victims: 
     blocks = [
         _HEAD.format(
             ridge=RIDGE,
-            open=", ".join(VOICES["open"]),
-            cover=", ".join(VOICES["cover"]),
+            attacks="; ".join(f"{voice} {', '.join(of)}" for voice, of in VOICES.items()),
             tenants=TENANTS // 2,
             victims=", ".join(victims),
             kinds=", ".join(WEIGHED),

@@ -13,6 +13,7 @@ from wellhead.core.errors import ConfigError
 from wellhead.core.finding import Finding, Review
 from wellhead.detect.promise import Promise
 from wellhead.serve import promises
+from wellhead.store.registry import Registration, Registry
 
 DETECT = '[detect]\nalarm_budget = "1 per 100 principals per 1 day"\nsegments = ["use"]\n'
 
@@ -144,3 +145,22 @@ def test_a_small_segment_is_watched(place, capsys):
     assert "band=first" in said
     assert "band=<1k" in said
     assert "watching" in said
+
+
+def test_a_use_that_was_imported_makes_a_segment(place, tmp_path):
+    path = place()
+    held = {f"p{i}": Registration(use="batch") for i in range(100)}
+    Registry(held).save(tmp_path / "log" / "principals.json")
+    command("-c", path)
+    scores = promises.load(load(path)).scores
+    assert set(scores) == {"use=batch", "use=none"}
+    assert scores["use=batch"].size < 250 < scores["use=none"].size
+
+
+def test_a_promise_for_other_segments_is_refused(place, tmp_path):
+    path = place()
+    command("-c", path)
+    other = (tmp_path / "wellhead.toml").read_text().replace('["use"]', '["use", "band"]')
+    (tmp_path / "wellhead.toml").write_text(other)
+    with pytest.raises(ConfigError, match="expected a promise for segments of use and band, got one for use"):
+        promises.load(load(path))

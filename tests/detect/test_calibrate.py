@@ -33,6 +33,28 @@ def test_the_promise_holds_whatever_the_looks_of_a_principal_share():
     assert over <= 3
 
 
+def test_the_promise_holds_in_the_worst_of_segments_that_differ():
+    rng = np.random.default_rng(18)
+    scale = np.repeat([1.0, 3.0, 0.3], [800, 700, 700])
+
+    def world():
+        values = honest(2200, rng, 3).values * np.repeat(scale, 3)[:, None]
+        return looks(values, 3, segments=np.repeat(["a", "b", "c"], [800, 700, 700]))
+
+    over, rates = 0, []
+    for _ in range(20):
+        promise = calibrate(world(), None, BUDGET, Named)
+        assert {promise.word(s) for s in "abc"} == {"promisable now"}
+        fresh = world()
+        found = largest(promise, fresh)
+        of = np.array(fresh.segments)[::3]
+        worst = [(found[of == s] > promise.threshold(s)).mean() for s in "abc"]
+        rates.append(worst)
+        over += max(worst) > 0.01 + 1.65 * np.sqrt(0.01 / 700)
+    assert np.mean(rates, axis=0).max() <= 0.01
+    assert over <= 3
+
+
 def test_development_and_calibration_are_disjoint_and_stay_so():
     names = [f"p{i}" for i in range(3000)]
     mine = development(names)

@@ -28,6 +28,23 @@ def test_a_broken_promise_is_found():
     assert ever_broken(rng, 100, 5000, 0.02, 0.01) >= 0.8
 
 
+def principals_until_broken(rng, rate, alpha, runs=101):
+    """Median number of principals after which a promise of alpha is called broken."""
+    found = []
+    for _ in range(runs):
+        at = np.flatnonzero(rng.random(int(60 / alpha)) < rate) + 1
+        found.append(next(int(n) for a, n in enumerate(at, 1) if stake(int(n), a, alpha) >= 1 / RISK))
+    return np.median(found)
+
+
+@pytest.mark.parametrize(
+    ("alpha", "times", "known"), [(0.01, 2, 900), (0.01, 5, 90), (0.001, 2, 8500), (0.001, 5, 800)]
+)
+def test_how_soon_a_broken_promise_is_found(alpha, times, known):
+    found = principals_until_broken(np.random.default_rng(3), times * alpha, alpha)
+    assert found == pytest.approx(known, rel=0.25)
+
+
 def test_open_principals_only_lower_the_money():
     assert stake(100, 2, 0.01) < stake(100, 3, 0.01)
     assert stake(200, 2, 0.01) < stake(100, 2, 0.01)

@@ -15,6 +15,13 @@ def test_names_a_segment_by_the_words_that_are_set():
     assert Segments(()).of(attributes, 0) == "everybody"
 
 
+def test_what_was_declared_counts_where_requests_say_nothing():
+    segments = Segments(("use", "plan"), {"a": (("use", "batch"), ("plan", "gold"))})
+    assert segments.of((), 0, "a") == "use=batch plan=gold"
+    assert segments.of({("use", "reseller")}, 0, "a") == "use=reseller plan=gold"
+    assert segments.of((), 0, "b") == segments.of((), 0) == "use=none plan=none"
+
+
 def test_two_plans_are_a_segment_of_their_own_whatever_their_order():
     both = [("plan", "b"), ("plan", "a")]
     assert Segments(("plan",)).of(both, 0) == Segments(("plan",)).of(both[::-1], 0) == "plan=a+b"

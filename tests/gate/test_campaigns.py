@@ -2,7 +2,7 @@ import msgspec
 from serving import NOW
 
 from wellhead.config import parse
-from wellhead.core.finding import Alert, Decide, Evidence
+from wellhead.core.finding import Alert, Decide, Evidence, Review
 from wellhead.detect.link.campaign import Campaign
 from wellhead.gate.campaigns import Campaigns
 from wellhead.gate.cases import Cases
@@ -45,8 +45,8 @@ def test_a_campaign_says_who_why_how_sure_and_what_was_drawn_together():
         "got together, a clone reproduces an estimated 70% of the model (of 90% attainable)"
     )
     assert finding.sure == (
-        "p = 1/1,000,000 that honest principals are so alike by chance, at most 1/1,000 accepted; "
-        "of 499 random groups none was as alike"
+        "by the model of honest principals they crowd so by chance in at most 1 of 1,000,000 looks (a bound under that "
+        "model and no promised rate; at most 1 of 1,000 is accepted); of 499 random groups none was as alike"
     )
     assert finding.evidence == CAMPAIGN.evidence
 
@@ -57,6 +57,22 @@ def test_it_is_said_again_only_when_it_has_grown():
     assert found.judge([(CAMPAIGN, None)], 1e-3, NOW + 300) == []
     assert closed(found.judge([(grown("d"), None)], 1e-3, NOW + 600)) == ["d"]
     assert found.of("d") is not None and found.of("z") is None
+
+
+def test_a_campaign_that_goes_on_after_its_closing_is_closed_again_and_one_that_stopped_is_not():
+    found, more = campaigns(), msgspec.structs.replace(CAMPAIGN, rows=400)
+    (alert, *_) = found.judge([(CAMPAIGN, None)], 1e-3, NOW)
+    over_s = NOW + found._cases.policy.closed_for_s + 1
+    assert found.judge([(more, None)], 1e-3, NOW + 60) == []
+    assert found.judge([(CAMPAIGN, None)], 1e-3, over_s) == []
+    assert closed(found.judge([(more, None)], 1e-3, over_s)) == ["a", "b", "c"]
+    assert found.judge([(more, None)], 1e-3, over_s + 60) == []
+    honest, told = campaigns(), campaigns('[detect]\nresponse = "alert"')
+    honest.restore(alert.finding)
+    honest._cases.restore(Review(finding=alert.finding.uid, time_us=0, verdict="honest"))
+    assert honest.judge([(more, None)], 1e-3, over_s) == []
+    assert told.judge([(CAMPAIGN, None)], 1e-3, NOW)
+    assert told.judge([(more, None)], 1e-3, over_s) == []
 
 
 def test_a_campaign_that_chance_can_make_is_shown_and_not_accused():

@@ -64,7 +64,11 @@ def test_a_campaign_is_found_beside_the_metering_and_its_members_closed(place, c
     assert set(worker.gate.decisions) == set(THIEVES)
     told = Desk(worker, "m", 0).answer(Ask(ask="explain", principal="t3")).explanation
     assert "t4" in told.campaign and told.campaign_reasons
-    assert Desk(worker, "m", 0).answer(Ask(ask="status")).status.promise.campaigns == 1
+    status = Desk(worker, "m", 0).answer(Ask(ask="status")).status
+    assert status.promise.campaigns == 1
+    (acting,) = status.campaigns
+    assert told.acting == acting and acting.members == THIEVES and acting.rows == 512
+    assert acting.replication > 0.8 and acting.bits > 0 and acting.p < 0.01
     worker.stop()
 
 

@@ -98,7 +98,7 @@ def calibrated(
     excluded = {*survey.thieves, *exclude}
     detectors: Any = looking.detectors
     made = calibrate(joined(parts), None, budget, detectors, excluded=excluded)
-    made = msgspec.structs.replace(made, origin_s=survey.first_s)
+    made = msgspec.structs.replace(made, origin_s=survey.first_s, words=config.detect.segments)
     return made, people.population(excluded)
 
 

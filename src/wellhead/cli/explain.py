@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from wellhead.cli.ask import add_config, ask_gate, share, until
-from wellhead.cli.status import chance
+from wellhead.cli.status import campaign, chance
 from wellhead.serve.status import ALARMED, Ask, Explanation
 
 
@@ -39,6 +39,8 @@ def sentences(e: Explanation) -> list[str]:
         )
     if e.campaign:
         lines.append(f"Acts as one with {', '.join(e.campaign)}: {'; '.join(e.campaign_reasons) or 'see `findings`'}.")
+    if e.acting:
+        lines.append(f"Together: {campaign(e.acting)}; {e.acting.comparison}.")
     lines += [f"Finding: {text}" for text in e.findings]
     end = f" until {until(s.expires_us)}" if s.expires_us else ""
     lines.append(f"Stance: {s.stance}{end}" + (f" ({s.reason})." if s.reason else "."))

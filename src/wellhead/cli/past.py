@@ -11,6 +11,7 @@ import msgspec
 from wellhead.core.errors import ConfigError
 from wellhead.core.event import Coded, Event, Mark
 from wellhead.core.finding import Finding, Review
+from wellhead.detect.looks import FIRST_ROWS
 
 if TYPE_CHECKING:
     from wellhead.detect.looks import Looking, Looks
@@ -75,7 +76,7 @@ def folded(folder: Path, looking: Looking, profile: Profile | None, survey: Surv
     from wellhead.core.batch import from_events, visits_of
 
     for events in _parts(folder, looking.period_of):
-        held = [_coded(e, survey.coded, profile) for e in events if e.status == 200 and e.given > 0]
+        held = [_coded(e, survey.coded, profile) for e in events if _answered(e)]
         yield looking.fold(from_events(held), visits_of(events), max(e.time_us for e in events) / 1e6)
 
 
@@ -96,37 +97,41 @@ def _parts(folder: Path, period_of: Callable[[float], int]) -> Iterator[list[Eve
 
 
 class _Part:
-    """Events folded at once. No principal doubles its rows of the period in it, unless by one request.
+    """Events folded at once; it ends before a principal that passed a power of two in it asks again.
 
-    So looks come at the powers of two at which a quiet gate would have looked, and a burst does not jump over them.
+    So looks come at the rows at which a quiet gate would have looked, and a burst does not jump over them.
+    rows: of each principal in the period before this part.
     """
 
-    def __init__(self, before: dict[str, int] | None = None, period: int = -1) -> None:
+    def __init__(self, rows: dict[str, int] | None = None, period: int = -1) -> None:
         self.events: list[Event] = []
-        self._before = before or {}
-        self._more: dict[str, int] = {}
+        self._rows = rows or {}
+        self._passed: set[str] = set()
         self._period = period
 
     def ends(self, event: Event, period: int) -> bool:
         """True where this event belongs to the next part."""
         if not self.events or event.request == self.events[-1].request:
             return False
-        more = self._more.get(event.principal, 0)
-        doubles = more > 0 and more + event.rows > self._before.get(event.principal, 0)
-        return doubles or period > self._period or len(self.events) >= AT_ONCE
+        return event.principal in self._passed or period > self._period or len(self.events) >= AT_ONCE
 
     def add(self, event: Event, period: int) -> None:
+        """Take up an event; the rows of a request that was not answered do not count."""
         self.events.append(event)
-        self._more[event.principal] = self._more.get(event.principal, 0) + event.rows
         self._period = max(period, self._period)
+        before = self._rows.get(event.principal, 0)
+        rows = before + (event.rows if _answered(event) else 0)
+        self._rows[event.principal] = rows
+        if rows >= FIRST_ROWS and rows.bit_length() > before.bit_length():
+            self._passed.add(event.principal)
 
     def next(self, period: int) -> _Part:
-        """The part after this one, in a new period with nobody's rows before it."""
-        if period > self._period:
-            return _Part(period=period)
-        for name, more in self._more.items():
-            self._before[name] = self._before.get(name, 0) + more
-        return _Part(self._before, self._period)
+        """The part after this one; nobody has rows yet where it begins a period."""
+        return _Part(period=period) if period > self._period else _Part(self._rows, self._period)
+
+
+def _answered(event: Event) -> bool:
+    return event.status == 200 and event.given > 0
 
 
 def _coded(event: Event, late: dict[tuple[str, int], Coded], profile: Profile | None) -> Event:

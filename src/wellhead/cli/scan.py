@@ -14,6 +14,7 @@ from wellhead.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from wellhead.capture.importers.blocks import Progress
+    from wellhead.detect.promise import Promise
     from wellhead.serve.scan_words import Question
 
 FIELDS = (
@@ -74,6 +75,15 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if found.findings else 0
 
 
+def _words(promise: Promise | None) -> tuple[str, ...]:
+    """What the promise's segments are alike in; a scan judges by the same."""
+    from wellhead.detect.segments import EVERYBODY, Segments
+
+    if promise is None or not (promise.words or EVERYBODY in promise.scores):
+        return Segments().words
+    return promise.words
+
+
 def question_of(arguments: argparse.Namespace) -> Question:
     """What the options ask; raises what reading the files that they name raises."""
     from wellhead.capture.importers.registry import named
@@ -81,11 +91,14 @@ def question_of(arguments: argparse.Namespace) -> Question:
     from wellhead.detect.link.population import Population
     from wellhead.detect.promise import Promise
     from wellhead.detect.rules import Rules
+    from wellhead.detect.segments import Segments
     from wellhead.meter.profile import Profile
     from wellhead.serve.scan_words import Question
     from wellhead.store.registry import Registry
 
     profile = arguments.profile or _beside(arguments.logs)
+    promise = Promise.from_bytes(_bytes(arguments.promise)) if arguments.promise else None
+    registry = Registry.load(Path(arguments.principals)) if arguments.principals else Registry()
     changes: dict[str, Any] = {f: (value,) for f in FIELDS if (value := getattr(arguments, f))}
     if arguments.paths:
         changes["paths"] = arguments.paths
@@ -94,10 +107,11 @@ def question_of(arguments: argparse.Namespace) -> Question:
         format=named(arguments.format) if arguments.format else None,
         changes=changes,
         profile=Profile.from_bytes(_bytes(profile)) if profile else None,
-        promise=Promise.from_bytes(_bytes(arguments.promise)) if arguments.promise else None,
+        promise=promise,
+        segments=Segments(_words(promise), registry.declared),
         population=Population.from_bytes(_bytes(arguments.population)) if arguments.population else None,
         rules=Rules({name: read_file(name) for name in arguments.rules}),
-        cohort=Registry.load(Path(arguments.principals)).cohort if arguments.principals else {},
+        cohort=registry.cohort,
         ledgers=arguments.ledgers,
         watched=arguments.top,
     )

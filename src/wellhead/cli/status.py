@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 
 from wellhead.cli.ask import add_config, ask_gate, share
-from wellhead.serve.status import ALARMED, Ask, Promised, Standing, Status
+from wellhead.serve.status import ALARMED, Acting, Ask, Promised, Standing, Status
 
 _SEGMENTS = 8
+_NAMED = 3
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -66,7 +67,17 @@ def summary(status: Status) -> str:
         f"{status.watched} watched, {status.findings} findings; {status.waiting} waiting, "
         f"{status.failed_closed} answers failed closed, {status.unmetered} rows unmetered",
     ]
-    return "\n".join(lines + (promise_lines(status.promise) if status.promise else []))
+    lines += promise_lines(status.promise) if status.promise else []
+    return "\n".join([*lines, *(f"campaign: {campaign(c)}" for c in status.campaigns[:_SEGMENTS])])
+
+
+def campaign(c: Acting) -> str:
+    """A campaign on one line: who, what they have drawn together, how sure."""
+    more = len(c.members) - _NAMED
+    who = ", ".join(c.members[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    drawn = "" if c.replication < 0 else f"{share(c.replication)} of the model (of {share(c.attainable)} attainable), "
+    bits = "" if c.bits < 0 else f"{c.bits:.0f} bits, "
+    return f"{who}: {drawn}{bits}{c.rows} rows; {chance(c.p)} at most, by the model of honest principals"
 
 
 def promise_lines(promised: Promised) -> list[str]:

@@ -152,7 +152,7 @@ class Looking:
 
     def _segment(self, name: str, attributes: Iterable[Attribute]) -> str:
         before = None if self.before is None else self.before.get(name, 0)
-        return self.segments.of(attributes, before)
+        return self.segments.of(attributes, before, name)
 
     def period_of(self, time_s: float) -> int:
         """The number of the period that a time (seconds since 1970 UTC) lies in, from 0 on."""

@@ -36,6 +36,7 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
     holders: of each segment, the principals with the largest scores, the largest first.
     development: principal-periods that the yardstick was fitted on.  excluded: principal-periods left out.
     made_s: seconds since 1970 UTC.  origin_s: when the first period began.
+    words: what principals of a segment are alike in (see Segments); empty where they are everybody, or unknown.
     """
 
     budget: AlarmBudget
@@ -49,6 +50,7 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
     excluded: int = 0
     made_s: float = 0.0
     origin_s: float = 0.0
+    words: tuple[str, ...] = ()
 
     def score(self, values: Array, rows: Array) -> Array:
         """(u,) score of looks; values: (u, S) in the order of `names`, NaN where nothing is said; rows: (u,)."""
@@ -131,7 +133,7 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
         plain = pack.load(_NAME, data)
         plain["budget"] = AlarmBudget.parse(plain["budget"])
         plain["yardstick"] = Yardstick(**plain["yardstick"])
-        plain["names"], plain["kinds"] = tuple(plain["names"]), tuple(plain["kinds"])
+        plain |= {field: tuple(plain.get(field, ())) for field in ("names", "kinds", "words")}
         plain["holders"] = {s: tuple((n, v) for n, v in found) for s, found in plain["holders"].items()}
         return cls(**plain)
 

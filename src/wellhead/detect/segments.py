@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -24,11 +24,15 @@ def band(rows_before: int | None) -> str:
 
 
 class Segments(msgspec.Struct, frozen=True):
-    """Names the segment of a principal: those alike in `words` (use, plan, band) are exchangeable, it is assumed."""
+    """Names the segment of a principal: those alike in `words` (use, plan, band) are exchangeable, it is assumed.
+
+    declared: (attribute, value) pairs of registered principals, for what their requests do not say themselves.
+    """
 
     words: tuple[str, ...] = ("use", "band")
+    declared: Mapping[str, tuple[Attribute, ...]] = {}
 
-    def of(self, attributes: Iterable[Attribute], rows_before: int | None) -> str:
+    def of(self, attributes: Iterable[Attribute], rows_before: int | None, name: str = "") -> str:
         """Such as `use=batch band=1k-10k`; `everybody` without words. What is not known is `none`.
 
         attributes: (attribute, value) pairs of the principal; where it was seen with several plans or uses, all count.
@@ -36,6 +40,8 @@ class Segments(msgspec.Struct, frozen=True):
         known = {"band": [band(rows_before)]}
         for attribute, value in sorted(attributes):
             known.setdefault(attribute, []).append(value)
+        for attribute, value in self.declared.get(name, ()):
+            known.setdefault(attribute, [value])
         return " ".join(f"{w}={'+'.join(known.get(w, ['none']))}" for w in self.words) or EVERYBODY
 
 

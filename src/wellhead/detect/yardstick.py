@@ -30,11 +30,11 @@ _SQUASH = 3.0
 _EPS = 1e-9
 _NINE_TENTHS = 1.645
 """Standard deviations on each side of the centre that hold 90 % of a normal distribution."""
-_STRONGEST = 3.0
+_STRONGEST = 6.0
 """The most that one detector's weighed evidence counts, in standard deviations."""
 _HALF = 0.5
-"""What surprise counts for, where weighed evidence counts 1; both in units of the honest principals' 90 % quantile."""
-_REACH = 0.9
+"""What surprise counts for, where weighed evidence counts 1; both in units of the honest principals' 97 % quantile."""
+_REACH = 0.97
 
 
 class Panel(NamedTuple):
@@ -63,7 +63,7 @@ class Yardstick(msgspec.Struct, frozen=True, kw_only=True):
     middle, upper, share: (T,) of the supremum over checkpoints of the squashed standard score: median, upper decile,
     share above that.  scale, power: (T,) of the Weibull tail there, P(excess > x) = exp(-(x / scale)^power).
     least: (S,) difference below which a number says nothing.  weight: (V, T) >= 0 of each in each voice.
-    reach: (1 + V,) the 90 % quantile of honest principals' largest surprise and of each voice.
+    reach: (1 + V,) the 97 % quantile of honest principals' largest surprise and of each voice.
     """
 
     centre: Array
@@ -100,7 +100,7 @@ class Yardstick(msgspec.Struct, frozen=True, kw_only=True):
             return np.asarray(_SQUASH * np.arcsinh(z[:, self.detector] * self.side / _SQUASH))
 
     def unusual(self, values: Array, rows: Array) -> Array:
-        """(u, T) 0..3 how far beyond the honest centre on its side, in deviations by the 90 % range on that side."""
+        """(u, T) 0..6 how far beyond the honest centre on its side, in deviations by the 90 % range on that side."""
         centre = self._between(self.centre, rows)
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             above = np.fmax((self._between(self.high, rows) - centre) / _NINE_TENTHS, self.least)

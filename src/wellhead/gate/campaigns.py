@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+
+import msgspec
 
 from wellhead.core.finding import Action, Finding
 from wellhead.core.verdict import Stance
 from wellhead.detect.link.campaign import Campaign
-from wellhead.gate.cases import Cases, Ground
+from wellhead.gate.cases import HONEST, Cases, Ground
 from wellhead.meter.reading import Reading
 
 GROWN = 0.1
-"""A campaign is said again when it has grown by this share."""
+"""A campaign is said again when its members have grown by this share, or its rows have once a closing is over."""
+
+
+class Known(msgspec.Struct, frozen=True):
+    """A campaign that was said. over_s: when its decisions end, seconds since 1970; +inf where it made none."""
+
+    members: frozenset[str]
+    rows: int
+    over_s: float
+    uid: str
 
 
 class Campaigns:
@@ -20,44 +32,57 @@ class Campaigns:
     def __init__(self, cases: Cases) -> None:
         self.standing: list[tuple[Campaign, Reading | None]] = []
         self._cases = cases
-        self._known: list[frozenset[str]] = []
+        self._known: list[Known] = []
 
     def judge(self, found: Sequence[tuple[Campaign, Reading | None]], alpha: float, now_s: float) -> list[Action]:
-        """A finding for each campaign that is new or has grown, and whose guilt is established at alpha.
+        """A finding for each campaign that is sure at alpha, and is new, has grown, or goes on after its closing.
 
         found: each with what its members have drawn together, None without a profile.
         """
         self.standing = list(found)
-        new = [(c, r) for c, r in found if c.p_value <= alpha and self._is_new(c)]
+        new = [(c, r) for c, r in found if c.p_value <= alpha and self._is_new(c, r, now_s)]
         actions: list[Action] = []
         for campaign, reading in new:
-            self._known.append(frozenset(campaign.members))
             ground = _ground(campaign, reading, alpha, self._cases.policy.response)
             actions += self._cases.open(ground, campaign.members, reading, campaign.rows, now_s)
+            self._note(self._cases.findings[-1])
         return actions
+
+    def _note(self, finding: Finding) -> None:
+        policy = self._cases.policy
+        closes = policy.response > Stance.WATCH
+        over_s = finding.time_us / 1e6 + policy.closed_for_s if closes else math.inf
+        self._known.append(Known(frozenset(finding.members), finding.rows, over_s, finding.uid))
 
     def restore(self, finding: Finding) -> None:
         """An earlier run has found this campaign."""
         if finding.signal == "campaign":
-            self._known.append(frozenset(finding.members))
+            self._note(finding)
 
     def of(self, name: str) -> Campaign | None:
         """The campaign that a principal belongs to, as far as the last look could see."""
         return next((c for c, _ in self.standing if name in c.members), None)
 
-    def _is_new(self, campaign: Campaign) -> bool:
-        members = frozenset(campaign.members)
-        return all(len(members - known) > GROWN * len(members) for known in self._known)
+    def _is_new(self, campaign: Campaign, reading: Reading | None, now_s: float) -> bool:
+        members, rows = frozenset(campaign.members), reading.rows if reading else campaign.rows
+        same = [k for k in self._known if len(members - k.members) <= GROWN * len(members)]
+        return all(k.over_s <= now_s and rows > (1.0 + GROWN) * k.rows and not self._is_honest(k.uid) for k in same)
+
+    def _is_honest(self, uid: str) -> bool:
+        review = self._cases.reviews.get(uid)
+        return review is not None and review.verdict == HONEST
 
 
 def _ground(campaign: Campaign, reading: Reading | None, alpha: float, response: Stance) -> Ground:
+    chance = 1 / max(campaign.p_value, 1e-12)
     return Ground(
         signal="campaign",
         title="Accounts that act as one",
         detail=_detail(campaign, reading),
         evidence=campaign.evidence,
-        sure=f"p = 1/{1 / max(campaign.p_value, 1e-12):,.0f} that honest principals are so alike by chance, at most "
-        f"1/{1 / alpha:,.0f} accepted; {campaign.comparison}",
+        sure="by the model of honest principals they crowd so by chance in at most 1 of "
+        f"{chance:,.0f} looks (a bound under that model and no promised rate; at most 1 of {1 / alpha:,.0f} is "
+        f"accepted); {campaign.comparison}",
         p=campaign.p_value,
         stance=response,
     )

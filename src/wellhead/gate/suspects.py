@@ -20,11 +20,13 @@ from wellhead.detect.looks import FIRST_ROWS, Looking, Looks
 from wellhead.detect.promise import COARSE, NOW, Promise
 from wellhead.detect.segments import counted
 from wellhead.gate.cases import THEFT, Cases, Ground
+from wellhead.gate.lately import Lately
 from wellhead.meter.reading import Reading
 
 Draw = Callable[[tuple[str, ...], float], Reading | None]
 """(members, now_s) -> what they have drawn; None without a profile."""
-_AT_ONCE = 8192
+_OWN = ("promise", "drift")
+"""Findings about the promise itself."""
 _NEVER = Running(-np.inf, "")
 
 
@@ -47,6 +49,7 @@ class Suspects:
     """Scores every look against the promise in force. draw: reads what somebody has drawn.
 
     census: honest-looking principal-periods seen, by segment, in periods that are over.
+    replaying: looks of the past are folded; whom an earlier run accused is not known yet, so nobody is.
     """
 
     def __init__(self, cases: Cases, looking: Looking, draw: Draw) -> None:
@@ -58,7 +61,10 @@ class Suspects:
         self._draw = draw
         self._guilt: Guilt | None = None
         self._accused: dict[str, int] = {}
-        self._warned: set[str] = set()
+        self._warned: dict[str, float] = {}
+        self._lately = Lately()
+        self._held: list[tuple[Alarm, Array]] = []
+        self.replaying = False
         self._period: dict[str, str] = looking.segment_of
 
     def check(self, promise: Promise) -> None:
@@ -72,23 +78,42 @@ class Suspects:
             )
 
     def take_up(self, promise: Promise, now_s: float) -> list[Action]:
-        """Judge everybody of this period by a promise, from now on; raises ConfigError where it does not fit."""
+        """Judge everybody of this period by a promise, from now on; raises ConfigError where it does not fit.
+
+        Those who are there are judged by their last look: no look is taken that calibration would not have taken.
+        """
         self.check(promise)
         self.promise, self._guilt, self.drift = promise, Guilt(promise), Drift(promise.first)
-        self._warned = set()
-        names, found = list(self.looking.rows), list[Action]()
-        for start in range(0, len(names), _AT_ONCE):
-            found += self.judge(self.looking.look(names[start : start + _AT_ONCE], now_s), now_s)
-        return found
+        self._warned = {said: at for said, at in self._warned.items() if at >= promise.made_s}
+        return self.judge(self._lately.looks(self.looking.segment_of), now_s)
+
+    def resume(self, now_s: float) -> list[Action]:
+        """The past has been folded: accuse whoever alarmed in it, and whom no earlier run had accused."""
+        self.replaying, held, self._held = False, self._held, []
+        return [
+            action
+            for a, v in held
+            if a.period == self.looking.period and self._fresh(a)
+            for action in self._accuse(a, v, now_s)
+        ]
+
+    def _fresh(self, alarm: Alarm) -> bool:
+        return self._accused.get(alarm.principal) != alarm.period
 
     def judge(self, looks: Looks, now_s: float) -> list[Action]:
         """Score these looks; an alarm for whoever passed the threshold of its segment for the first time."""
         self._count()
+        self._lately.fold(looks)
         promise, guilt = self.promise, self._guilt
         if promise is None or guilt is None or not len(looks):
             return []
         first = self._first_scores(promise, guilt, looks)
-        alarms = [a for a in guilt.fold(looks) if self._accused.get(a.principal) != a.period]
+        alarms = [a for a in guilt.fold(looks) if self._fresh(a)]
+        if self.replaying:
+            self._held += [(a, looks.values[a.look]) for a in alarms]
+            if self.drift is not None:
+                self.drift.fold(first)
+            return []
         found = [action for a in alarms for action in self._accuse(a, looks.values[a.look], now_s)]
         return found + self._breaches(first, bool(alarms), now_s)
 
@@ -143,7 +168,7 @@ class Suspects:
         return found
 
     def _warn(self, signal: str, title: str, said: str, now_s: float) -> list[Action]:
-        self._warned.add(signal)
+        self._warned[signal] = now_s
         ground = Ground(signal=signal, title=title, detail=said, atlas=(), stance=Stance.ALLOW)
         return self._cases.open(ground, (), None, 0, now_s)
 
@@ -171,9 +196,11 @@ class Suspects:
         return alarms, thefts
 
     def restore(self, finding: Finding) -> None:
-        """An earlier run accused these in the period that is being folded: not a second time."""
+        """An earlier run has said this: not a second time in the period that is being folded."""
         if finding.signal == "guilt":
             self._accused.update(dict.fromkeys(finding.members, self.looking.period))
+        elif finding.signal in _OWN:
+            self._warned[finding.signal] = finding.time_us / 1e6
 
     def standing(self, name: str) -> Suspicion:
         """Where a principal stands; nothing is said of one that no look was taken at."""

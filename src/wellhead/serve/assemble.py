@@ -19,6 +19,7 @@ from wellhead.core.event import Event, Mark
 from wellhead.core.finding import Finding, Review
 from wellhead.core.verdict import Decision
 from wellhead.defend.pipeline import Pipeline
+from wellhead.detect.looks import FIRST_ROWS
 from wellhead.detect.replication import Replication
 from wellhead.detect.rules import Rules
 from wellhead.gate.gate import Gate
@@ -81,7 +82,7 @@ def assemble(config: Config, clock: Callable[[], float], background: bool = True
     policy = compile_policy(config)
     history = _history(folder, log.size)
     limit = Replication(config.valve.max_drawn, config.valve.max_drawn_group)
-    looking = promises.looking_of(config, profile, _origin_s(config, folder))
+    looking = promises.looking_of(config, profile, _origin_s(config, folder, now_us))
     observer = Observer(policy, looking, rules_of(config), limit, history.rows_of)
     observer.equip = lambda fitted: promises.detectors_of(config, fitted)
     gate = Gate(policy, Pipeline(), key)
@@ -94,17 +95,20 @@ def assemble(config: Config, clock: Callable[[], float], background: bool = True
     )
     fitting = Fitting(None if profile else lambda inputs, answers: profiles.fit_profile(inputs, answers, spec))
     worker = Worker(gate, observer, books, fitting, clock)
-    restore(worker, folder, profile.id if profile else "")
+    keeping = Keeping(config, observer, lambda mark: log.append([mark]), quiet=not background)
+    keeping.replay(clock())
+    said = restore(worker, folder, profile.id if profile else "")
     log.append(
         [Mark(time_us=now_us, what="start", detail=f"mode {config.mode}, profile {profile.id if profile else 'none'}")]
     )
     if profile is None and policy.enforce:
-        said = "enforce mode without a profile: what is drawn has no limit until 1,000 distinct queries have fitted one"
-        print(f"wellhead: {said}; `wellhead profile fit` does it before", file=sys.stderr, flush=True)
+        warning = (
+            "enforce mode without a profile: what is drawn has no limit until 1,000 distinct queries have fitted one"
+        )
+        print(f"wellhead: {warning}; `wellhead profile fit` does it before", file=sys.stderr, flush=True)
     if profile is not None:
         worker.perform(observer.fitted(profile, clock()))
-    keeping = Keeping(config, observer, lambda mark: log.append([mark]), quiet=not background)
-    worker.perform(keeping.begin(clock()))
+    worker.perform(keeping.begin(clock(), said))
     if background:
         worker.aides = [keeping, *_background(config, observer)]
     return worker
@@ -117,12 +121,12 @@ def _background(config: Config, observer: Observer) -> list[Aide]:
     return [linking, Refitting(observer)] if config.detect.refit else [linking]
 
 
-def _origin_s(config: Config, folder: Path) -> float:
-    """When the first period began: that of the promise, or the log's own beginning."""
+def _origin_s(config: Config, folder: Path, now_us: int) -> float:
+    """When the first period began: that of the promise, or the log's own beginning, which is now where it is empty."""
     promise = promises.load(config)
     if promise is not None and promise.origin_s:
         return promise.origin_s
-    first = next((r.time_us for _, r in records(folder) if isinstance(r, Mark | Event)), 0)
+    first = next((r.time_us for _, r in records(folder) if isinstance(r, Mark | Event)), now_us)
     return first / 1e6
 
 
@@ -135,33 +139,47 @@ def _history(folder: Path, size: int) -> History:
     return history
 
 
-def restore(worker: Worker, folder: Path, profile: str) -> None:
+def restore(worker: Worker, folder: Path, profile: str) -> str:
     """Take up from the log what an earlier run knew: sketches, rule hits, quotas, findings, reviews, decisions.
 
     profile: id of the one in force; only its codes say where rows lie, those of an older one have another width.
+    Returns what was said of the promise last.
     """
-    observer, waiting = worker.observer, list[Event]()
+    observer, waiting, pending = worker.observer, list[Event](), dict[str, int]()
     today = int(worker.clock() // DAY_S)
     decisions: list[Decision] = []
+    said = ""
 
     def fold() -> None:
         if waiting:
             answered = [e for e in waiting if e.status == 200 and e.given > 0]
             observer.observe(from_events(answered), waiting[-1].time_us / 1e6, visits_of(waiting))
             waiting.clear()
+            pending.clear()
+
+    def is_due(name: str) -> bool:
+        before = observer.looking.rows.get(name, 0)
+        total = before + pending.get(name, 0)
+        return total >= FIRST_ROWS and total.bit_length() > before.bit_length()
 
     for _, record in records(folder):
         if isinstance(record, Event):
+            # whoever passed a power of two is looked at before it asks more, as the gate did
+            if len(waiting) >= _REPLAY or is_due(record.principal):
+                fold()
             waiting.append(record if record.profile == profile else msgspec.structs.replace(record, codes=""))
             if record.status == 200 and record.given > 0 and record.time_us // 1_000_000 // DAY_S == today:
                 worker.gate.spent(record.principal, today, record.rows)
-            if len(waiting) >= _REPLAY:
-                fold()
+            if record.status == 200 and record.given > 0:
+                pending[record.principal] = pending.get(record.principal, 0) + record.rows
         elif isinstance(record, Finding | Review | Decision):
             fold()
             observer.restore(record)
             if isinstance(record, Decision):
                 decisions.append(record)
+        elif isinstance(record, Mark) and record.what == "promise":
+            said = record.detail
     fold()
     now_us = int(worker.clock() * 1e6)
     worker.take_up([d for d in decisions if d.expires_us > now_us])
+    return said

@@ -18,6 +18,7 @@ from wellhead.serve.linking import Linking
 from wellhead.serve.refit import Refitting
 from wellhead.serve.status import (
     ALARMED,
+    Acting,
     Ask,
     DecisionRow,
     Explanation,
@@ -30,6 +31,8 @@ from wellhead.serve.status import (
 )
 
 if TYPE_CHECKING:
+    from wellhead.detect.link.campaign import Campaign
+    from wellhead.meter.reading import Reading
     from wellhead.serve.worker import Worker
 
 _LONGEST_H = 24 * 366
@@ -85,6 +88,7 @@ class Desk:
                 unmetered=worker.counts.unmetered,
                 standings=tuple(self._standing(name) for name in shown),
                 promise=self._promised(),
+                campaigns=tuple(acting(c, r) for c, r in observer.campaigns.standing[: ask.top]),
             )
         )
 
@@ -147,6 +151,7 @@ class Desk:
                 evidence=tuple(sentences(observer.suspects.evidence(name))),
                 campaign=tuple(m for m in campaign.members if m != name) if campaign else (),
                 campaign_reasons=campaign.reasons if campaign else (),
+                acting=next((acting(c, r) for c, r in observer.campaigns.standing if c is campaign), None),
             )
         )
 
@@ -248,3 +253,10 @@ class Desk:
         lifted = self._worker.review(review)
         more = f"; {lifted} decisions lifted" if lifted else ""
         return Reply(done=f"{ask.finding}: closed as {ask.verdict}{more}")
+
+
+def acting(campaign: Campaign, reading: Reading | None) -> Acting:
+    """A campaign as it is shown: what its members have drawn together, and why they are one."""
+    drawn = (reading.replication, reading.attainable, reading.bits) if reading else (-1.0, -1.0, -1.0)
+    rows = reading.rows if reading else campaign.rows
+    return Acting(campaign.members, rows, *drawn, campaign.p_value, campaign.comparison, campaign.reasons)

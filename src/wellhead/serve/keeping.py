@@ -34,9 +34,26 @@ class Keeping:
         self._file = promises.Watched(promises.path_of(config))
         self._next_s = 0.0
 
-    def begin(self, now_s: float) -> Sequence[Action]:
-        """Take up the promise at start; raises WellheadError where its file cannot be used."""
-        return self._take(promises.load(self._config), now_s)
+    def replay(self, now_s: float) -> None:
+        """Take up the promise before the log is folded; raises WellheadError where its file cannot be used."""
+        promise = promises.load(self._config)
+        self._observer.suspects.replaying = True
+        if promise is not None:
+            self._observer.suspects.take_up(promise, now_s)
+
+    def begin(self, now_s: float, before: str) -> Sequence[Action]:
+        """The log is folded: say what holds, and accuse whom no earlier run had accused.
+
+        before: what was said last in the log, empty where nothing was.
+        """
+        suspects = self._observer.suspects
+        found, promise = suspects.resume(now_s), suspects.promise
+        if promise is None:
+            self._say(f"{announced(None)} ({cold(suspects.seen())})", now_s)
+        else:
+            was = promise if before and not before.startswith(announced(None)) else None
+            self._say(announced(promise, was), now_s)
+        return found
 
     def turn(self, now_s: float) -> Sequence[Action]:
         """Look at the file once a second."""
@@ -61,7 +78,6 @@ class Keeping:
         suspects = self._observer.suspects
         before = suspects.promise
         if promise is None:
-            self._say(f"{announced(None)} ({cold(suspects.seen())})", now_s)
             return ()
         found = suspects.take_up(promise, now_s)
         self._say(announced(promise, before), now_s)

@@ -39,7 +39,8 @@ def budget_of(config: Config) -> AlarmBudget:
 def load(config: Config) -> Promise | None:
     """The promise on disk at the budget that the config names now, None where there is none.
 
-    Raises ConfigError where it was made for periods of another length: its scores are the largest of a period.
+    Raises ConfigError where it was made for periods of another length, since its scores are the largest of a period, or
+    for other segments, in which nobody is.
     """
     path = path_of(config)
     if not path.exists():
@@ -50,6 +51,12 @@ def load(config: Config) -> Promise | None:
     if promise.budget.period_days != budget.period_days:
         raise ConfigError(
             f"expected a promise for {budget.period_days} days, got one for {promise.budget.period_days} at {path}",
+            "make it anew with `wellhead calibrate`",
+        )
+    if promise.words not in ((), config.detect.segments):
+        made, wanted = (" and ".join(words) or "none" for words in (promise.words, config.detect.segments))
+        raise ConfigError(
+            f"expected a promise for segments of {wanted}, got one for {made} at {path}",
             "make it anew with `wellhead calibrate`",
         )
     return msgspec.structs.replace(promise, budget=budget)
@@ -63,14 +70,18 @@ def load_population(config: Config) -> Population | None:
 
 def detectors_of(config: Config, profile: Profile | None) -> Detectors:
     """All installed detectors; those that need the population or registrations are told of them."""
-    path = config.detect.principals or Path(config.audit.directory) / "principals.json"
-    return Detectors(context=Context.of(profile.space if profile else None, Registry.load(Path(path)).cohort))
+    return Detectors(context=Context.of(profile.space if profile else None, registry_of(config).cohort))
+
+
+def registry_of(config: Config) -> Registry:
+    """What `wellhead principals import` took over; empty where nothing was."""
+    return Registry.load(Path(config.detect.principals or Path(config.audit.directory) / "principals.json"))
 
 
 def looking_of(config: Config, profile: Profile | None, origin_s: float) -> Looking:
     """How principals are looked at under a config. origin_s: when the first period began, seconds since 1970."""
     sketches = Sketches(profile.space if profile else None)
-    segments = Segments(config.detect.segments)
+    segments = Segments(config.detect.segments, registry_of(config).declared)
     return Looking(detectors_of(config, profile), sketches, budget_of(config).period_days, segments, origin_s)
 
 

@@ -1,8 +1,8 @@
 """Watched principals read by real learners, in a process of their own: what a ledger's simple clone cannot see.
 
 A ridge clone under-reads labels told to noise, and models that only trees or networks can follow. The learners train on
-what a principal asked, as far as its codes and the raw inputs kept in memory tell it, each on its own, and are judged on
-the profile's reference set, as the ledger's clone is.
+what a principal asked: on its codes, and on the raw inputs that are kept in memory. They are judged on the profile's
+reference set, as the ledger's clone is.
 """
 
 from __future__ import annotations

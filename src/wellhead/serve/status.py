@@ -42,6 +42,7 @@ class Explanation(msgspec.Struct, frozen=True):
     """Why a principal stands where it stands. evidence: what speaks most against it, however little.
 
     campaign: the members that it acts as one with, as far as the linker's last look could see; and why.
+    acting: that campaign whole.
     """
 
     standing: Standing
@@ -53,6 +54,7 @@ class Explanation(msgspec.Struct, frozen=True):
     evidence: tuple[str, ...] = ()
     campaign: tuple[str, ...] = ()
     campaign_reasons: tuple[str, ...] = ()
+    acting: Acting | None = None
 
 
 class SegmentRow(msgspec.Struct, frozen=True):
@@ -86,6 +88,24 @@ class Promised(msgspec.Struct, frozen=True):
     refits: int = 0
 
 
+class Acting(msgspec.Struct, frozen=True):
+    """A campaign in the linker's last look.
+
+    Damage, of all members together. replication, attainable: 0..1, and bits; -1 where no ledger has been read.
+    Guilt. p: bound on the chance under the model of honest principals.  comparison: with random honest groups.
+    reasons: one sentence a kind of evidence, the strongest first.
+    """
+
+    members: tuple[str, ...]
+    rows: int
+    replication: float
+    attainable: float
+    bits: float
+    p: float
+    comparison: str
+    reasons: tuple[str, ...]
+
+
 class FindingRow(msgspec.Struct, frozen=True):
     """One finding, and what people found it to be (`theft`, `honest`, empty: nobody has looked)."""
 
@@ -95,7 +115,7 @@ class FindingRow(msgspec.Struct, frozen=True):
 
 
 class Status(msgspec.Struct, frozen=True):
-    """The whole gate at a glance. standings: the strongest first."""
+    """The whole gate at a glance. standings, campaigns: the strongest first."""
 
     mode: str
     model: str
@@ -113,6 +133,7 @@ class Status(msgspec.Struct, frozen=True):
     unmetered: int
     standings: tuple[Standing, ...] = ()
     promise: Promised | None = None
+    campaigns: tuple[Acting, ...] = ()
 
 
 class DecisionRow(msgspec.Struct, frozen=True):

@@ -80,6 +80,12 @@ class Registry:
         """The suspicion of each principal whose sign-up time is known: for Context.cohort of the detectors."""
         return {name: r.suspicion for name, r in self.principals.items() if r.created_s is not None}
 
+    @property
+    def declared(self) -> dict[str, tuple[tuple[str, str], ...]]:
+        """The plan and use of each principal that has any: for Segments.declared."""
+        pairs = {n: (("plan", r.plan), ("use", r.use)) for n, r in self.principals.items() if r.plan or r.use}
+        return {name: tuple(pair for pair in both if pair[1]) for name, both in pairs.items()}
+
     def attributes(self, name: str) -> frozenset[tuple[str, str]]:
         """What a principal's registration adds to its attributes: created_day, plan, and the network it came from."""
         found = self.principals.get(name)

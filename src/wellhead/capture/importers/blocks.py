@@ -6,16 +6,19 @@ import gzip
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, TypeAlias, cast
 
 from wellhead.core.errors import MissingExtra, StoreError
 
 BLOCK = 64 << 20
+PIECE = 1 << 18
+"""What is decoded at once stays near the processor."""
 LONGEST = 64 << 20
 """A line may be so long; a longer one is one malformed line, and is skipped."""
 _HEAD = 1 << 16
 _PACKED = (".gz", ".zst", ".zstd")
 
+_Bytes: TypeAlias = "bytes | memoryview"
 Progress = Callable[[int], None]
 """Called with how many more bytes of the files, as they lie on disk, have been read."""
 
@@ -70,37 +73,46 @@ def blocks(path: Path, spot: BinaryIO, progress: Progress | None = None, size: i
     The last line needs no line end. A file that is damaged in the middle of its compression gives what came before,
     then raises StoreError.
     """
+    for parts in _read(path, progress, size):
+        _put(spot, *parts)
+        yield
+
+
+def pieces(path: Path, progress: Progress | None = None, size: int = PIECE) -> Iterator[bytes]:
+    """The same lines, in memory."""
+    return map(b"".join, _read(path, progress, size))
+
+
+def _read(path: Path, progress: Progress | None, size: int) -> Iterator[tuple[_Bytes, ...]]:
+    """Whole lines, in parts that follow each other."""
     try:
         stream, raw = _opened(path)
         with stream, raw:
             told = 0
-            for _ in _blocks(stream, spot, size):
+            for parts in _whole(stream, size):
                 at = raw.tell()
                 (progress or _silent)(at - told)
                 told = at
-                yield
+                yield parts
     except (OSError, EOFError, zlib.error) as e:
         raise _unreadable(path, e) from e
 
 
-def _blocks(stream: BinaryIO, spot: BinaryIO, size: int) -> Iterator[None]:
+def _whole(stream: BinaryIO, size: int) -> Iterator[tuple[_Bytes, ...]]:
     rest = b""
     while block := stream.read(size):
         cut = block.rfind(b"\n") + 1
         if cut:
-            _put(spot, rest, memoryview(block)[:cut])
-            yield
+            yield rest, memoryview(block)[:cut]
         rest = block[cut:] if cut else rest + block
         if len(rest) > LONGEST:
-            _put(spot, rest[:_HEAD], b"\n")
-            yield
+            yield rest[:_HEAD], b"\n"
             rest = _skipped(stream)
     if rest:
-        _put(spot, rest, b"" if rest.endswith(b"\n") else b"\n")
-        yield
+        yield rest, b"" if rest.endswith(b"\n") else b"\n"
 
 
-def _put(spot: BinaryIO, *parts: bytes | memoryview) -> None:
+def _put(spot: BinaryIO, *parts: _Bytes) -> None:
     """Over what was there: pages that are in memory already cost nothing."""
     spot.seek(0)
     spot.writelines(parts)
@@ -132,7 +144,7 @@ def _zstandard(path: Path, raw: BinaryIO) -> BinaryIO:
         import zstandard
     except ModuleNotFoundError as e:
         raw.close()
-        raise MissingExtra(f"reading {path.name} needs zstandard", "pip install zstandard, or unpack it first") from e
+        raise MissingExtra(f"reading {path.name} needs zstandard", "pip install 'wellhead[zst]', or unpack it") from e
     return cast(BinaryIO, zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
 
 

@@ -14,6 +14,7 @@ from wellhead.core.arrays import Array
 if TYPE_CHECKING:
     import duckdb
 
+_MIX = np.uint64(0x9E3779B97F4A7C15)
 MOST_PAIRS = 48
 """A principal seen with more (attribute, value) pairs is shared by many; the sketches keep 8 values of each anyway."""
 
@@ -65,6 +66,51 @@ class Callers:
         """The attributes that any row of the table has."""
         counts = cursor.execute(f"SELECT {', '.join(f'count({w})' for w in WORDS)} FROM asked").fetchone() or ()  # noqa: S608
         return [word for word, n in zip(WORDS, counts, strict=False) if n]
+
+
+class _Numbers(dict[str, int]):
+    """Gives each new name the next number."""
+
+    def __missing__(self, name: str) -> int:
+        number = self[name] = len(self)
+        return number
+
+
+class Met:
+    """The same for callers that come as lists, a piece of a block at a time."""
+
+    def __init__(self) -> None:
+        self._pairs: dict[str, Pairs] = {}
+        self._seen = Seen(1 << 18)
+        self._numbers = _Numbers()
+
+    def take(self, callers: list[str], words: dict[str, list[str]]) -> Array:
+        """(n,) int32 which of the block's names each row is. words: (n,) of each attribute, empty where unknown."""
+        told = {word: values for word, values in words.items() if any(values)}
+        if told:
+            self._notice(callers, told)
+        return np.fromiter(map(self._numbers.__getitem__, callers), np.int32, len(callers))
+
+    def _notice(self, callers: list[str], told: dict[str, list[str]]) -> None:
+        """Take up the pairs of combinations that were not met lately."""
+        met = _hashes(callers)
+        for values in told.values():
+            met *= _MIX
+            met += _hashes(values)
+        for i in np.flatnonzero(self._seen.fresh(met)).tolist():
+            known = self._pairs.get(callers[i], _NONE)
+            if len(known) < MOST_PAIRS:
+                self._pairs[callers[i]] = known.union([(word, v[i]) for word, v in told.items() if v[i]])
+
+    def done(self) -> tuple[tuple[str, ...], tuple[Pairs, ...]]:
+        """The block's names and the pairs of each so far; the next block numbers anew."""
+        names = tuple(self._numbers)
+        self._numbers = _Numbers()
+        return names, tuple([self._pairs.get(name, _NONE) for name in names])
+
+
+def _hashes(texts: list[str]) -> Array:
+    return np.fromiter(map(hash, texts), np.int64, len(texts)).view(np.uint64)
 
 
 _NONE: Pairs = frozenset()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from wellhead.capture.importers.callers import Callers
+from wellhead.capture.importers.callers import Callers, Pairs
 from wellhead.capture.importers.seen import Seen
 from wellhead.core.arrays import Array
 from wellhead.core.batch import Batch, Visits
@@ -41,6 +41,7 @@ class Rows(NamedTuple):
     columns: dict[str, Any]
 
 
+Who = tuple[tuple[str, ...], Array, tuple[Pairs, ...]]
 Detail = Callable[[Any, Array, dict[str, Array]], Rows]
 """(cursor, indices of answered requests, fetched columns) -> their rows."""
 
@@ -62,14 +63,24 @@ class Columns:
         """What the table `asked` holds now; its rows are numbered, and stay."""
         found = cursor.execute(f"SELECT {_FETCHED} FROM asked").fetchnumpy()  # noqa: S608
         table = {name: filled(found[name], missing) for name, missing in _MISSING.items()}
+        who = self._callers.of(cursor, table["whom"])
+        paths = cursor.execute("SELECT split_part(coalesce(path, ''), '?', 1) AS p FROM asked").fetchnumpy()["p"]
+        return self.made(table, who, paths, lambda some: self._detail(cursor, some, table))
+
+    def made(self, table: dict[str, Array], who: Who, paths: Array, rows_of: Callable[[Array], Rows]) -> Imported:
+        """The same from columns (m,), one row a request: time_s, request, status, answered and whole.
+
+        who: names, which of them each request is of, and their attributes.  paths: (m,) of each.
+        rows_of: from the indices of answered requests to their rows.
+        """
+        names, principal, attributes = who
         fresh = self._seen.fresh(table["request"])
         time_s, wrong = self._mended(table["time_s"])
-        names, principal, attributes = self._callers.of(cursor, table["whom"])
         some = np.flatnonzero(fresh & table["answered"])
-        rows, columns = self._detail(cursor, some, table)
-        of = np.repeat(some, rows)
+        rows, columns = rows_of(some)
+        of = some if rows.size == rows.sum() and (rows == 1).all() else np.repeat(some, rows)
         batch = Batch(names=names, attributes=attributes, principal=principal[of], time_s=time_s[of], **columns)
-        visits = _visits(cursor, names, (principal, time_s, table["status"]), fresh & table["whole"])
+        visits = _visits(names, (principal, time_s, table["status"]), paths, fresh & table["whole"])
         return Imported(batch, visits, int(some.size), int((~fresh).sum()), wrong)
 
     def _mended(self, time_s: Array) -> tuple[Array, int]:
@@ -96,8 +107,7 @@ _MISSING: dict[str, Any] = {
 _FETCHED = "time_s, request, hash(caller) AS whom, status, answered, whole, n_rows, input"
 
 
-def _visits(cursor: Any, names: tuple[str, ...], columns: tuple[Array, Array, Array], kept: Array) -> Visits:
-    paths = cursor.execute("SELECT split_part(coalesce(path, ''), '?', 1) AS p FROM asked").fetchnumpy()["p"]
+def _visits(names: tuple[str, ...], columns: tuple[Array, Array, Array], paths: Array, kept: Array) -> Visits:
     every = bool(kept.all())
     principal, time_s, status = columns if every else [c[kept] for c in columns]
     endpoint = tuple((paths if every else paths[kept]).tolist())

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ROWS = 1 << 17
 """Rows of a Parquet file that are read at a time."""
 SAMPLED = 5
-_SHOWN = 120
+SHOWN = 120
 _PATTERN_NAMES = r"\(\?P<(\w+)>"
 _BAD = "caller IS NULL OR time_s IS NULL"
 
@@ -109,7 +109,7 @@ def sample(cursor: duckdb.DuckDBPyConnection, table: str, bad: str, spot: Path, 
     lines = [line for line in spot.read_bytes().split(b"\n") if line.strip()]
     for (place,) in found:
         if place < len(lines) and len(told.sample) < SAMPLED:
-            told.sample.append(lines[place][:_SHOWN].decode("utf-8", "replace"))
+            told.sample.append(lines[place][:SHOWN].decode("utf-8", "replace"))
 
 
 def parquet_parts(cursor: duckdb.DuckDBPyConnection, path: Path, progress: Progress | None, size: int) -> Iterator[str]:
