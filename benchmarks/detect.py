@@ -16,39 +16,49 @@ from pathlib import Path
 import msgspec
 
 from benchmarks import detect_report, results
-from benchmarks.detect_cell import cell_of
-from benchmarks.detect_gangs import QUICKLY, REQUIRED, gangs
+from benchmarks.detect_cell import Cell, cell_of
+from benchmarks.detect_gangs import QUICKLY, REQUIRED, Gang, gangs
 from benchmarks.detect_rows import Found, details, figures, rows
 from benchmarks.detect_stage import FULL, QUICK, Size, stage
 from benchmarks.detect_victims import NAMES, victim
 from benchmarks.detect_world import CACHE, DEVELOPMENT_SEED, TEST_SEEDS
 from benchmarks.results import RESULTS
 
-
-def _path(name: str, seed: int, size: Size) -> Path:
-    return CACHE / f"cell_{name}_{seed}_{size.calibration}_{size.test}.json"
+CELL, GANGS = "cell", "gangs"
 
 
-def play(job: tuple[str, tuple[int, ...], bool, bool]) -> list[Found]:
-    """One victim with these seeds. job: name, seeds, quick, peers."""
-    name, seeds, quick, peers = job
+def _path(part: str, name: str, seed: int, size: Size) -> Path:
+    return CACHE / f"{part}_{name}_{seed}_{size.calibration}_{size.test}.json"
+
+
+def play(job: tuple[str, tuple[int, ...], bool, tuple[str, ...]]) -> list[Found]:
+    """One victim with these seeds. job: name, seeds, quick, parts."""
+    name, seeds, quick, parts = job
     size = QUICK if quick else FULL
-    paths = [_path(name, seed, size) for seed in seeds]
-    if not all(p.exists() for p in paths):
+    if not all(_path(part, name, seed, size).exists() for part in parts for seed in seeds):
         start = time.perf_counter()
         guarded = victim(name)
         if guarded is None:
             return []
         print(f"{name}: {len(guarded.table)} inputs, {time.perf_counter() - start:.1f} s", file=sys.stderr, flush=True)
-        for seed, path in zip(seeds, paths, strict=True):
-            if not path.exists():
-                print(f"  {name}, seed {seed}", file=sys.stderr, flush=True)
-                played = stage(guarded, seed, size)
+        CACHE.mkdir(parents=True, exist_ok=True)
+        for seed in seeds:
+            missing = [part for part in parts if not _path(part, name, seed, size).exists()]
+            print(f"  {name}, seed {seed}", file=sys.stderr, flush=True)
+            played = stage(guarded, seed, size) if missing else None
+            for part in missing:
                 wanted = QUICKLY if quick else () if seed == seeds[0] else REQUIRED
-                found = Found(cell=cell_of(played, seed, size, peers), gangs=tuple(gangs(played, seed, wanted)))
-                CACHE.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(msgspec.json.encode(found))
-    return [msgspec.json.decode(p.read_bytes(), type=Found) for p in paths if p.exists()]
+                found = cell_of(played, seed, size) if part == CELL else gangs(played, seed, wanted)
+                _path(part, name, seed, size).write_bytes(msgspec.json.encode(found))
+    return [_found(name, seed, size) for seed in seeds if _path(CELL, name, seed, size).exists()]
+
+
+def _found(name: str, seed: int, size: Size) -> Found:
+    campaigns = _path(GANGS, name, seed, size)
+    return Found(
+        cell=msgspec.json.decode(_path(CELL, name, seed, size).read_bytes(), type=Cell),
+        gangs=msgspec.json.decode(campaigns.read_bytes(), type=tuple[Gang, ...]) if campaigns.exists() else (),
+    )
 
 
 def main() -> None:
@@ -60,17 +70,18 @@ def main() -> None:
     parser.add_argument("--victims", default=",".join(NAMES))
     parser.add_argument("--seeds", default=",".join(map(str, TEST_SEEDS)))
     parser.add_argument("--development", action="store_true", help="a development seed; writes nothing")
-    parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--part", choices=(CELL, GANGS), help="single accounts or campaigns only; writes nothing")
     parser.add_argument("--afresh", action="store_true")
     parser.add_argument("--processes", type=int, default=2)
     args = parser.parse_args()
     start = time.perf_counter()
-    draft = args.quick or args.development
-    seeds = (DEVELOPMENT_SEED,) if draft else tuple(map(int, args.seeds.split(",")))
+    draft = args.quick or args.development or args.part is not None
+    parts = (CELL, GANGS) if args.part is None else (args.part,)
+    seeds = (DEVELOPMENT_SEED,) if args.quick or args.development else tuple(map(int, args.seeds.split(",")))
     names = (args.victims.split(",")[0],) if args.quick else tuple(args.victims.split(","))
-    for path in CACHE.glob("cell_*") if args.afresh else ():
+    for path in [*CACHE.glob("cell_*"), *CACHE.glob("gangs_*")] if args.afresh else []:
         path.unlink()
-    jobs = [(name, seeds, args.quick, not args.no_peers) for name in names]
+    jobs = [(name, seeds, args.quick, parts) for name in names]
     if len(jobs) == 1 or args.processes == 1:
         found = [f for job in jobs for f in play(job)]
     else:

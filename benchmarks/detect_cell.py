@@ -75,11 +75,11 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-def cell_of(s: Stage, seed: int, size: Size = FULL, peers: bool = True) -> Cell:
+def cell_of(s: Stage, seed: int, size: Size = FULL) -> Cell:
     """All single-account figures of one victim and seed."""
     runs = [*singles(s), whitebox(s, seed)]
     start = time.perf_counter()
-    compared = beside(s, runs, size) if peers else []
+    compared = beside(s, runs, size)
     said("peers", start)
     return Cell(
         victim=s.victim.name,

@@ -1,7 +1,9 @@
 import json
 
+import msgspec
+
 from wellhead.cli.explain import sentences
-from wellhead.serve.status import ALARMED, Explanation, Reply, Standing
+from wellhead.serve.status import ALARMED, Acting, Explanation, Reply, Standing
 
 QUIET = Explanation(Standing("ann", 12, 3.2), 0.5, (), (), (), 0.8)
 THIEF = Explanation(
@@ -33,6 +35,20 @@ def test_a_thief_with_everything_that_speaks_against_it():
     assert said[3].endswith(": key:8, key:9")
     assert said[4] == "Finding: campaign of three"
     assert said[5] == "Stance: throttle until 2023-11-14 22:13 UTC (drawn 85 %)."
+
+
+def test_a_member_of_a_campaign_is_told_what_all_have_drawn_together():
+    acting = Acting(
+        ("a", "ann", "b", "c"), 512, 0.8, 0.9, 300.0, 1e-6, "of 499 random groups none was as alike", ("one source",)
+    )
+    said = sentences(
+        msgspec.structs.replace(QUIET, campaign=("a", "b", "c"), campaign_reasons=("one source",), acting=acting)
+    )
+    assert "Acts as one with a, b, c: one source." in said
+    assert (
+        "Together: a, ann, b and 1 more: 80.0 % of the model (of 90.0 % attainable), 300 bits, 512 rows; "
+        "p = 1/1,000,000 at most, by the model of honest principals; of 499 random groups none was as alike."
+    ) in said
 
 
 def test_the_running_gate_is_asked_about_the_principal(running, wellhead):

@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from wellhead.cli.status import chance, summary, table
-from wellhead.serve.status import ALARMED, Promised, Reply, SegmentRow, Standing, Status
+from wellhead.serve.status import ALARMED, Acting, Promised, Reply, SegmentRow, Standing, Status
 
 QUIET = Standing("ann", 12, 3.2)
 THIEF = Standing("key:7", 900, 60.0, 0.81, 0.94, 0.1, 0.85, 512.4, "throttle", "drawn 85 %", 1_700_000_000_000_000)
@@ -37,6 +37,12 @@ def test_the_table_has_a_row_for_each_principal_in_the_order_given():
 def test_a_principal_that_looks_like_markup_is_printed_as_it_is():
     status = Status("observe", "m", "", 1, *[0] * 10, (Standing("[red]ann[/red] [/b]", 1, 1.0),))
     assert "[red]ann[/red] [/b]" in printed(table(status))
+
+
+def test_campaigns_stand_below_with_what_they_have_drawn_together():
+    campaign = Acting(("a", "b", "c"), 512, -1.0, -1.0, -1.0, 1e-6, "", ())
+    last = summary(msgspec.structs.replace(STATUS, campaigns=(campaign,))).splitlines()[-1]
+    assert last == "campaign: a, b, c: 512 rows; p = 1/1,000,000 at most, by the model of honest principals"
 
 
 def test_the_running_gate_is_asked(running, wellhead):

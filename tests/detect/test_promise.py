@@ -150,7 +150,9 @@ def test_honest_range_holds_nine_in_ten(promise):
     low, high = promise.honest("c", 33)
     column = seen.values[seen.rows == 32, 2]
     assert ((column >= low) & (column <= high)).mean() == pytest.approx(0.9, abs=0.03)
-    assert all(math.isnan(x) for x in promise.honest("c", 2**20))
+    assert all(math.isnan(x) for x in promise.honest("c", 2))
+    # beyond all that was seen, the range of those who asked most
+    assert promise.honest("c", 2**20) == promise.honest("c", int(seen.rows.max()))
 
 
 def test_evidence_is_what_the_score_is_made_of(promise):

@@ -144,6 +144,30 @@ def test_a_promise_judges_those_who_are_there_already_and_nobody_twice():
     assert again.observer.suspects.take_up(promise(), NOW + 60) == []
 
 
+def test_a_promise_that_comes_later_takes_no_look_of_its_own(monkeypatch):
+    """Calibration looked at powers of two; a look at 24 rows would be one chance more to alarm."""
+    world, live, inputs = World(promised=False), World(), narrow(np.random.default_rng(1))(16)
+    world.ask("ann", inputs)
+    live.ask("ann", inputs)
+    world.ask("ann", np.random.default_rng(3).uniform(-3, 3, size=(8, WIDTH)), NOW + 1)
+    monkeypatch.setattr(world.observer.looking, "look", lambda *_: pytest.fail("looked"))
+    assert world.observer.suspects.take_up(promise(), NOW + 2) == []
+    score = world.observer.suspects.standing("ann").score
+    assert score == pytest.approx(live.observer.suspects.standing("ann").score, rel=1e-4)
+
+
+def test_while_the_past_is_folded_nobody_is_accused_until_it_is_known_whom_others_accused():
+    world, known = World(), World()
+    for each in (world, known):
+        each.observer.suspects.replaying = True
+        assert each.steal() == []
+    found = world.observer.suspects.resume(NOW + 9)
+    assert [a.finding.signal for a in found if isinstance(a, Alert)] == ["guilt"]
+    known.observer.restore(found[0].finding)
+    assert known.observer.suspects.resume(NOW + 9) == []
+    assert known.observer.suspects.standing("thief").alarmed
+
+
 def test_a_promise_over_other_detectors_is_refused():
     other = msgspec.structs.replace(promise(), names=("unheard_of", *promise().names[1:]))
     with pytest.raises(ConfigError, match="unheard_of"):

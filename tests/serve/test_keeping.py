@@ -208,7 +208,7 @@ def test_over_real_sockets_cold_start_switch_finding_response_review_and_restart
     assert code == 0 and said.count("90 % of honest principals: ") == 5
     for line in ("Who: thief", "What: in ", "How sure: p = 1/", "Drawn: with 64 answers", "Review: open"):
         assert f"\n{line}" in said
-    assert "established" in wellhead("status", "-c", str(gate.file))[1]
+    assert "established, p = 1/" in wellhead("status", "-c", str(gate.file))[1]
     assert "guilt is established" in wellhead("explain", "thief", "-c", str(gate.file))[1]
     assert "closed as theft" in wellhead("findings", "close", finding.uid, "--theft", "-c", str(gate.file))[1]
     before = ask(str(place.folder / "log"), Ask(ask="status")).status

@@ -57,6 +57,10 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(arguments: argparse.Namespace) -> int:
     """Scan; 0 where nothing was found, 1 where there are findings."""
+    import os
+
+    # More BLAS threads cost small products up to ten times the CPU.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if arguments.quick:
         return run_quick(arguments)
     from wellhead.serve.scan import scan
@@ -97,6 +101,7 @@ def question_of(arguments: argparse.Namespace) -> Question:
     from wellhead.store.registry import Registry
 
     profile = arguments.profile or _beside(arguments.logs)
+    registry = Registry.load(Path(arguments.principals)) if arguments.principals else Registry()
     promise = Promise.from_bytes(_bytes(arguments.promise)) if arguments.promise else None
     registry = Registry.load(Path(arguments.principals)) if arguments.principals else Registry()
     changes: dict[str, Any] = {f: (value,) for f in FIELDS if (value := getattr(arguments, f))}

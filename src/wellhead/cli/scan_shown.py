@@ -48,6 +48,8 @@ def summary(found: Scanned) -> list[str]:
     if found.requests and not found.answered:
         lines.append("No request was an answered inference call (POST, 2xx); say which paths are with --paths REGEX")
     lines += [f"  malformed: {line}" for line in found.sample]
+    if found.unsought:
+        lines.append(f"Campaigns were not sought: {found.unsought}")
     return [*lines, f"Promise: {found.promise}"]
 
 

@@ -26,7 +26,8 @@ def table(status: Status) -> object:
 
     rows = Table("principal", box=None, header_style="bold")
     for head in ("rows", "rows/min", "replication", "of attainable", "drawn", "bits", "guilt", "stance"):
-        rows.add_column(head, justify="left" if head in ("guilt", "stance") else "right")
+        worded = head in ("guilt", "stance")
+        rows.add_column(head, justify="left" if worded else "right", no_wrap=worded)
     for s in status.standings:
         colour = "red" if s.stance != "allow" else "yellow" if s.word == ALARMED else ""
         cells = (

@@ -27,6 +27,8 @@ _SUREST = 10.0
 _STEEPEST = 1.7
 _SQUASH = 3.0
 """Standard scores far beyond so many count by their logarithm: a power-law tail becomes an exponential one."""
+_RISE = 0.5
+"""Standard scores over which surprise rises to that of the upper decile, at least, where the honest hardly differ."""
 _EPS = 1e-9
 _NINE_TENTHS = 1.645
 """Standard deviations on each side of the centre that hold 90 % of a normal distribution."""
@@ -88,7 +90,7 @@ class Yardstick(msgspec.Struct, frozen=True, kw_only=True):
         values: (u, S).  rows: (u,).  0 too where a detector says nothing, or has no moments at as many rows.
         """
         z = self.standard(values, rows)
-        inner = np.clip((z - self.middle) / np.maximum(self.upper - self.middle, _EPS), 0.0, 1.0)
+        inner = np.clip((z - self.middle) / np.maximum(self.upper - self.middle, _RISE), 0.0, 1.0)
         beyond = (np.fmax(z - self.upper, 0.0) / self.scale) ** self.power
         # a NaN is nothing unusual
         return np.asarray(np.minimum(np.fmax(beyond - np.log(self.share) * inner, 0.0), _SUREST))
@@ -242,7 +244,15 @@ def _moments(values: Array, rows: Array, subject: Array, held: tuple[Array, Arra
             if column.size >= FEWEST:
                 for f, v in zip(found, _robust(column, float(least[s])), strict=True):
                     found[f][k, s] = v
-    return found
+    return {f: _held(table) for f, table in found.items()}
+
+
+def _held(table: Array) -> Array:
+    """Whoever has asked more than any development principal is compared with those who asked the most."""
+    known = np.isfinite(table)
+    last = np.where(known, np.arange(len(table))[:, None], 0).max(axis=0)
+    beyond = np.arange(len(table))[:, None] > last
+    return np.where(beyond & known.any(axis=0), table[last, np.arange(table.shape[1])], table)
 
 
 def _robust(column: Array, least: float) -> tuple[float, float, float, float]:

@@ -21,6 +21,7 @@ from wellhead.detect.guilt import Alarm, Guilt, evidence
 from wellhead.detect.link.campaign import Campaign
 from wellhead.detect.looks import FIRST_ROWS, Looking, Looks
 from wellhead.detect.promise import Promise, announced
+from wellhead.detect.segments import Segments
 from wellhead.detect.signal import Context
 from wellhead.meter.ledger import Ledger
 from wellhead.meter.reading import Reading, read
@@ -35,6 +36,8 @@ from wellhead.serve.scan_words import Question, Scanned, Watched
 _AT_ONCE = 8192
 RANKED = 100_000
 """Principals, those with most rows, among whom the unlike are sought."""
+UNJUDGED = "no --population of `wellhead calibrate`; one taken from this log would hold the very principals that it is to judge"
+UNCODED = "no row is coded: a --profile, and a log that holds inputs or codes of it, are needed"
 WATCH_ROWS = 128
 """Rows that make a ledger worth summing without any other reason; as live."""
 
@@ -72,18 +75,13 @@ class _Scan:
         self._progress, self._now_s = progress, now_s
         profile = question.profile
         space = None if profile is None else profile.space
-        context = Context(
-            centre=None if space is None else space.mean,
-            shares=None if space is None else space.shares,
-            cohort=question.cohort,
-        )
+        context = Context.of(space, question.cohort)
         self.detectors = Detectors(context=context)
         self.watcher = Watcher(self.detectors, question.rules)
         if question.cohort:
             self.watcher.have.add("registrations")
         self.guilt = None if question.promise is None else Guilt(_fitting(question.promise, self.detectors))
-        days = question.period_days if question.promise is None else question.promise.budget.period_days
-        self.looking = Looking(self.watcher, Sketches(space), days, question.segments)
+        self.looking = _looking(question, self.watcher, Sketches(space))
         self.alarms: list[tuple[Alarm, tuple[Evidence, ...]]] = []
         self.groups = sources(question)
         self.spool = Spool()
@@ -195,7 +193,11 @@ class _Scan:
     def _link(self) -> list[Campaign]:
         """Campaigns among the principals of the last period; none without a population to judge them by."""
         population = self.question.population
-        return [] if population is None or not self.found.coded else campaigns(self.looking, population)
+        if population is None:
+            self.found.unsought = UNJUDGED
+        elif not self.found.coded:
+            self.found.unsought = UNCODED
+        return [] if population is None or self.found.unsought else campaigns(self.looking, population)
 
     def _draw(self, members: Sequence[str]) -> dict[str, Ledger]:
         """The ledgers of whoever stands out, then of those with most rows."""
@@ -225,6 +227,15 @@ class _Scan:
 
     def _uid(self) -> str:
         return f"S-{int(self._now_s)}-{len(self.found.findings) + 1}"
+
+
+def _looking(question: Question, watcher: Watcher, sketches: Sketches) -> Looking:
+    """Periods and segments as the promise was made for them, where there is one."""
+    promise = question.promise
+    if promise is None:
+        return Looking(watcher, sketches, question.period_days, question.segments)
+    segments = Segments(promise.words, question.segments.declared)
+    return Looking(watcher, sketches, promise.budget.period_days, segments, promise.origin_s)
 
 
 def _fitting(promise: Promise, detectors: Detectors) -> Promise:

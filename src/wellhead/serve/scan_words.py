@@ -58,7 +58,8 @@ class Scanned(msgspec.Struct, kw_only=True):
 
     lines, bad, sample: read, malformed, and a few of those.  requests, answered, rows: of the rest.
     twice, clocks: requests that came before and were left out; times that were absurd and were mended.
-    silent: detectors and rules that could not be computed, and why.  stages: seconds of CPU.
+    silent: detectors and rules that could not be computed, and why.  unsought: why no campaigns were sought, or empty.
+    stages: seconds of CPU.
     """
 
     formats: dict[str, str] = {}
@@ -79,4 +80,5 @@ class Scanned(msgspec.Struct, kw_only=True):
     findings: list[Finding] = []
     watching: list[Watched] = []
     silent: dict[str, str] = {}
+    unsought: str = ""
     stages: dict[str, float] = {}

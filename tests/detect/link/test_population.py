@@ -8,15 +8,28 @@ from wellhead.detect.link.population import (
     KEPT,
     Population,
     bands,
+    blurred,
     fit_population,
     named,
     rows_of,
     visible,
 )
+from wellhead.detect.link.source import MOST_ROWS
 
 
 def test_bands_are_powers_of_two():
-    assert bands(np.array([1, 16, 31, 32, 255, 256, 10**7])).tolist() == [0, 0, 0, 1, 3, 4, 4]
+    band, part = bands(np.array([1, 16, 31, 32, 255, 256, 1024, 10**7]))
+    assert band.tolist() == [0, 0, 0, 1, 3, 4, 6, 6]
+    assert part[[0, 1, 3, 5, 6, 7]].tolist() == [0.0] * 6
+    assert part[4] == pytest.approx(np.log2(255 / 128))
+
+
+def test_the_busiest_are_no_more_certain_than_the_looks_they_are_compared_with():
+    seed = np.arange(4000, dtype=np.uint32)
+    noise = blurred(seed, np.full(4000, 4.0 * MOST_ROWS), 3)
+    assert noise.var() == pytest.approx(0.75 / MOST_ROWS, rel=0.1)
+    assert not blurred(seed, np.full(4000, float(MOST_ROWS)), 3).any()
+    assert np.array_equal(noise[7:8], blurred(seed[7:8], np.array([4.0 * MOST_ROWS]), 3))
 
 
 def test_survives_its_bytes(scene):

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wellhead.detect.link.source import Source, fit_source
+from wellhead.detect.link.source import SCALES, Source, fit_source
 
 
 def drawn(rng, m, spread, rows):
@@ -26,7 +26,7 @@ def dense(source, a, b, n, m):
 
 def plain(spread):
     k = len(spread)
-    return Source(np.zeros(k), np.eye(k), np.array(spread))
+    return Source(np.zeros(k), np.eye(k), np.array(spread), np.where(SCALES == 1.0, 1.0, 1e-300))
 
 
 @settings(max_examples=30)
@@ -35,7 +35,7 @@ def test_pairs_are_the_ratio_of_normal_densities(seed, n, m):
     rng = np.random.default_rng(seed)
     source = plain(rng.uniform(0.01, 0.9, 3))
     a, b = rng.normal(size=(2, 4, 3))
-    got = source.pairs(a, float(n), b, float(m))
+    got = source.pairs(a, float(n), b, float(m), source.alone(b, np.full(4, float(m))))
     assert got == pytest.approx(np.array([[dense(source, x, y, n, m) for y in b] for x in a]), rel=1e-6, abs=1e-6)
 
 
@@ -44,7 +44,22 @@ def test_gain_at_the_centre_of_one_other_is_the_pair():
     source = plain([0.2, 0.5])
     a, b = rng.normal(size=(2, 1, 2))
     centre = source.centre(a[0] * 30, np.asarray(30.0))
-    assert source.gain(b, np.array([50.0]), *centre) == pytest.approx(source.pairs(a, 30.0, b, 50.0)[0])
+    rows = np.array([50.0])
+    alone = source.alone(b, rows)
+    assert source.given(b, rows, *centre) - alone == pytest.approx(source.pairs(a, 30.0, b, 50.0, alone)[0])
+
+
+def test_the_shares_of_broad_and_narrow_principals_are_found():
+    rng = np.random.default_rng(5)
+    spread, rows = np.full(8, 0.1), np.full(4000, 256.0)
+    scale = np.where(np.arange(4000) < 1000, 0.01, 1.33)[:, None]
+    own = rng.normal(size=(4000, 8)) * np.sqrt(spread * scale)
+    values = own + rng.normal(size=(4000, 8)) * np.sqrt(0.9 / 256)
+    found = fit_source(values, rows, np.repeat(np.arange(2000), 2), rows)
+    assert found.weights.sum() == pytest.approx(1.0, abs=1e-4)
+    broad = fit_source(values[:1000], rows[:1000])
+    assert np.isfinite(broad.weights).all()
+    assert found.weights[SCALES < 0.1].sum() == pytest.approx(0.25, abs=0.1)
 
 
 def test_noise_and_identity_are_told_apart():

@@ -11,13 +11,13 @@ import numpy as np
 from wellhead.capture.importers.asking import MOST_ROWS
 from wellhead.capture.importers.blocks import Progress
 from wellhead.capture.importers.columns import Columns, Imported, Rows, filled
-from wellhead.capture.importers.fields import quoted
+from wellhead.capture.importers.fields import named, quoted
 from wellhead.capture.importers.own_blobs import blob
 from wellhead.capture.importers.own_lines import BLOBS, OwnLines
 from wellhead.capture.importers.source import ROWS, Told, opened, parquet_parts
 from wellhead.core.arrays import Array
 from wellhead.core.batch import TRAITS, confidence_of
-from wellhead.core.event import Coded
+from wellhead.core.event import Coded, Event
 from wellhead.meter.profile import Profile
 from wellhead.store.columns import columns_of
 
@@ -70,8 +70,14 @@ class Own:
             yield from self._lines.read(path, progress)
             return
         for part in parquet_parts(self._cursor, path, progress, ROWS):
-            self._made(part)
+            self._made(self._filled(part))
             yield self._columns.take(self._cursor)
+
+    def _filled(self, part: str) -> str:
+        """The part, with columns of nothing for those that its version of the history did not have."""
+        there = {row[0] for row in self._cursor.execute(f"DESCRIBE SELECT * FROM {part}").fetchall()}  # noqa: S608
+        absent = [f"NULL::{kind} AS {named(name)}" for name, kind in columns_of(Event).items() if name not in there]
+        return f"(SELECT {', '.join(['*', *absent])} FROM {part})"  # noqa: S608
 
     def _made(self, source: str) -> None:
         """Fill the table `asked` with a part of a history file."""

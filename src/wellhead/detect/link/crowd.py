@@ -13,12 +13,14 @@ from wellhead.detect.link.population import Points, Population
 from wellhead.detect.link.tail import at_least, tail_of
 
 LEAST_MEMBERS = 3
-EXPAND = 0.005
+EXPAND = 0.01
 """A principal belongs only where fewer honest looks than this are as close to the source."""
+_WRONG = 0.2
+"""Share of the named that are honest, at most on average (Benjamini & Hochberg 1995)."""
 _ROUNDS = 10
 _KEPT = 0.75
 """An expansion that loses more of a group has moved to another."""
-_LEVELS = EXPAND * 10.0 ** -np.arange(0.0, 6.0, 0.5)
+_LEVELS = EXPAND / 2 * 10.0 ** -np.arange(0.0, 6.0, 0.5)
 
 
 class Centre(msgspec.Struct, frozen=True):
@@ -72,7 +74,7 @@ class Crowd:
         scores = self.scores(members, centre)
         looks = self.population.looks
         honest = tail_of(likeness(self.population, looks, self.usual_looks, centre), looks.band)
-        p = honest.p_values(scores, self.points.band)
+        p = honest.p_values(scores, self.points.band, self.points.part)
         near = np.count_nonzero(p[:, None] <= _LEVELS, axis=0)
         log_p = at_least(near, p.size, _LEVELS)
         best = int(log_p.argmin())
@@ -103,14 +105,20 @@ class Crowd:
         for _ in range(_ROUNDS):
             members = group.members
             found, p = self.judge(members, centre_of(self.points.take(members)), tried)
-            needed = math.log(max(len(self.points) - members.size, 1) / members.size) + 1.0
-            joined = np.flatnonzero((p <= EXPAND) & (found.scores > needed))
+            joined = np.flatnonzero((p <= _belongs(p)) & (found.scores > 0))
             if np.isin(members, joined).mean() < _KEPT:
                 break
             group = Group(joined, found.scores, min(found.log_p, group.log_p))
             if np.array_equal(joined, members):
                 break
         return group
+
+
+def _belongs(p: Array) -> float:
+    """The largest p-value of a member: at most _WRONG of the named are honest, and EXPAND of the honest are named."""
+    ordered = np.sort(p)
+    most = ordered[ordered * p.size <= _WRONG * np.arange(1, p.size + 1)]
+    return min(float(most[-1]), EXPAND) if most.size else 0.0
 
 
 def centre_of(points: Points) -> Centre:
@@ -133,11 +141,11 @@ def parts_of(population: Population, points: Points, centre: Centre, *, without:
     """The same by what is asked and by what is answered alone."""
     found = []
     own_rows = np.minimum(points.rows, centre.most)
-    for field in ("inputs", "answers"):
+    for i, field in enumerate(("inputs", "answers")):
         source, own, rest = getattr(population, field), getattr(points, field), getattr(centre, field)
         rows = np.asarray(centre.rows)
         if without:
             rows = np.maximum(centre.rows - own_rows, 0.0)[:, None]
             rest = rest - own * own_rows[:, None]
-        found.append(source.gain(own, points.rows, *source.centre(rest, rows)))
+        found.append(source.given(own, points.rows, *source.centre(rest, rows)) - points.alone[:, i])
     return found[0], found[1]

@@ -78,8 +78,8 @@ def _pairs(crowd: Crowd, members: Array) -> tuple[Array, Array]:
     own, population = crowd.points.take(members), crowd.population
     rows = float(np.median(own.rows))
     return (
-        population.inputs.pairs(own.inputs, rows, own.inputs, rows),
-        population.answers.pairs(own.answers, rows, own.answers, rows),
+        population.inputs.pairs(own.inputs, rows, own.inputs, rows, own.alone[:, 0]),
+        population.answers.pairs(own.answers, rows, own.answers, rows, own.alone[:, 1]),
     )
 
 
@@ -87,8 +87,8 @@ def _cuts(population: Population, band: int) -> tuple[float, float]:
     """What UNUSUAL of the honest pairs at this band stay below, by inputs and by answers."""
     looks = population.looks.take(population.some(band, _PAIRS))
     rows, pairs = float(np.median(looks.rows)), ~np.eye(len(looks), dtype=bool)
-    inputs = population.inputs.pairs(looks.inputs, rows, looks.inputs, rows)
-    answers = population.answers.pairs(looks.answers, rows, looks.answers, rows)
+    inputs = population.inputs.pairs(looks.inputs, rows, looks.inputs, rows, looks.alone[:, 0])
+    answers = population.answers.pairs(looks.answers, rows, looks.answers, rows, looks.alone[:, 1])
     return float(np.quantile(inputs[pairs], UNUSUAL)), float(np.quantile(answers[pairs], UNUSUAL))
 
 

@@ -16,8 +16,8 @@ from wellhead.meter.view import Views
 
 LEAST_ROWS = 16
 """Who has asked less is not looked at."""
-BANDS = 5
-"""16, 32, 64, 128 rows or more, and 256 or more: honest looks are compared with looks of the same band."""
+BANDS = 7
+"""16, 32, 64, ... 1,024 rows or more: honest looks are compared with looks of the same band."""
 KEPT = 1500
 """Honest looks kept of each band."""
 ENOUGH = 50
@@ -34,14 +34,18 @@ Segments = Mapping[str, str] | Callable[[str], str]
 class Points(msgspec.Struct, frozen=True):
     """Principals as the linker sees them: (u, K) coordinates of what they ask and (u, k) of what they are answered.
 
-    rows: (u,) distinct inputs, 1..MOST_ROWS.  band: (u,) 0..BANDS-1.  unique: (u,) distinct inputs / rows.
+    alone: (u, 2) log-density of each of these two among honest principals.
+    rows: (u,) distinct inputs, 1..MOST_ROWS.  band: (u,) 0..BANDS-1.  part: (u,) of the way to the next band, 0..1.
+    unique: (u,) distinct inputs / rows.
     hashes: (u, HASHES) uint32 the largest of its inputs' hashes, falling, 0 where there are fewer.
     """
 
     inputs: Array
     answers: Array
+    alone: Array
     rows: Array
     band: Array
+    part: Array
     unique: Array
     hashes: Array
 
@@ -70,13 +74,18 @@ class Population(msgspec.Struct, frozen=True, kw_only=True):
     def points(self, views: Views) -> Points:
         """These principals' coordinates; those below LEAST_ROWS placed rows must have been left out."""
         rows = np.clip(views.distinct, 1.0, MOST_ROWS)
+        hashes = np.sort(views.sample, axis=1)[:, : -HASHES - 1 : -1]
+        places = [s.place(_columns(views, f)) for s, f in ((self.inputs, INPUTS), (self.answers, ANSWERS))]
+        noise = blurred(hashes[:, 0], np.clip(views.distinct, 1.0, None), sum(p.shape[1] for p in places))
+        inputs, answers = places[0] + noise[:, : places[0].shape[1]], places[1] + noise[:, places[0].shape[1] :]
         return Points(
-            self.inputs.place(_columns(views, INPUTS)),
-            self.answers.place(_columns(views, ANSWERS)),
+            inputs,
+            answers,
+            np.stack((self.inputs.alone(inputs, rows), self.answers.alone(answers, rows)), axis=1),
             rows,
-            bands(views.rows),
+            *bands(views.rows),
             np.asarray(views.unique_ratio, np.float64),
-            np.sort(views.sample, axis=1)[:, : -HASHES - 1 : -1],
+            hashes,
         )
 
     def usual(self, points: Points) -> Array:
@@ -123,9 +132,24 @@ class Population(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def bands(rows: Array) -> Array:
-    """(u,) 0 for 16..31 rows, 1 for 32..63, up to BANDS - 1."""
-    return np.clip(np.log2(np.maximum(rows, 1)).astype(np.int64) - 4, 0, BANDS - 1)
+def blurred(seed: Array, rows: Array, count: int) -> Array:
+    """(u, count) noise that makes a mean of so many rows as uncertain as one of MOST_ROWS; 0 where they are fewer.
+
+    Without it the busiest would lie closer to any source than every honest look that they are compared with.
+    seed: (u,) uint32, so that a principal has the same noise wherever it is listed.
+    """
+    scale = np.sqrt(np.maximum(1.0 / MOST_ROWS - 1.0 / rows, 0.0))
+    found = np.zeros((rows.size, count))
+    for i in np.flatnonzero(scale):
+        found[i] = np.random.default_rng(int(seed[i])).normal(0.0, scale[i], count)
+    return found
+
+
+def bands(rows: Array) -> tuple[Array, Array]:
+    """(u,) 0 for 16..31 rows, 1 for 32..63, up to BANDS - 1; and how much of the way to the next has been gone."""
+    place = np.clip(np.log2(np.maximum(rows, 1)) - 4.0, 0.0, BANDS - 1.0)
+    whole = place.astype(np.int64)
+    return whole, place - whole
 
 
 def _columns(views: Views, fields: Sequence[str]) -> Array:

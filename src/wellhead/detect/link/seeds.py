@@ -44,8 +44,8 @@ def crowding(crowd: Crowd) -> Array:
 def pair_scores(population: Population, a: Points, b: Points, usual: Array) -> Array:
     """(i, j) log-likelihood ratio that a pair is one source; each side's rows are taken for its median."""
     rows_a, rows_b = float(np.median(a.rows)), float(np.median(b.rows))
-    found = population.inputs.pairs(a.inputs, rows_a, b.inputs, rows_b)
-    found += population.answers.pairs(a.answers, rows_a, b.answers, rows_b)
+    found = population.inputs.pairs(a.inputs, rows_a, b.inputs, rows_b, b.alone[:, 0])
+    found += population.answers.pairs(a.answers, rows_a, b.answers, rows_b, b.alone[:, 1])
     found += habit.gain(b.unique, b.rows, usual, a.unique[:, None])
     return found
 

@@ -9,11 +9,14 @@ import numpy as np
 
 from wellhead.core.arrays import Array
 
-MOST_ROWS = 256
+MOST_ROWS = 1024
 """Rows beyond these add no precision: whoever asks for weeks drifts."""
 _LEAST_VALUE = 1e-3
 _RIDGE = 0.02
 _LEAST_SPREAD, _MOST_SPREAD = 1e-4, 0.999
+SCALES = 10.0 ** np.arange(-2.0, 1.5, 0.5)
+"""Of the spread, that honest principals may have: from nearly as broad as all together to narrow."""
+_ROUNDS = 30
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -22,11 +25,14 @@ class Source(msgspec.Struct, frozen=True):
     A principal's mean of n queries is the mean (F,) of all, its own place, and noise that falls with n.
     basis: (F, K) turns it into coordinates in which one query of the population has variance 1 in each.
     spread: (K,) share of that variance which lies between honest principals, 0..1.
+    weights: (SCALES,) share of the honest whose place is so far from the mean: some are nearly as broad as all are
+    together, and many far from it (a scale mixture, Andrews & Mallows 1974).
     """
 
     mean: Array
     basis: Array
     spread: Array
+    weights: Array
 
     def place(self, values: Array) -> Array:
         """(u, K) coordinates of (u, F) means; what is not known lies at the mean."""
@@ -34,24 +40,34 @@ class Source(msgspec.Struct, frozen=True):
 
     def alone(self, points: Array, rows: Array) -> Array:
         """(u,) log-density of these points among honest principals, without the constant."""
-        return _gauss(points, self.spread + 1.0 / rows[:, None])
+        each = self._scaled(points, rows) + np.log(self.weights)
+        most = each.max(axis=1, keepdims=True)
+        return np.asarray(most[:, 0] + np.log(np.exp(each - most).sum(axis=1)))
+
+    def _scaled(self, points: Array, rows: Array) -> Array:
+        """(u, SCALES) log-density at each scale."""
+        noise = 1.0 / rows[:, None]
+        return np.stack([_gauss(points, scale * self.spread + noise) for scale in SCALES], axis=1)
 
     def centre(self, total: Array, rows: Array) -> tuple[Array, Array]:
         """Mean and variance (.., K) of where a source lies, given the sum of its queries' coordinates over its rows."""
         variance = 1.0 / (1.0 / self.spread + rows)
         return variance * total, variance
 
-    def gain(self, points: Array, rows: Array, centre: Array, variance: Array) -> Array:
-        """(u,) log of how much likelier these points are from the source at `centre` than from honest principals."""
-        return _gauss(points - centre, variance + 1.0 / rows[:, None]) - self.alone(points, rows)
+    def given(self, points: Array, rows: Array, centre: Array, variance: Array) -> Array:
+        """(u,) the same of points that come from the source at `centre`."""
+        return _gauss(points - centre, variance + 1.0 / rows[:, None])
 
-    def pairs(self, a: Array, rows_a: float, b: Array, rows_b: float) -> Array:
-        """(i, j) the same for each of `a` (over rows_a queries) with each of `b`: one product of matrices."""
+    def pairs(self, a: Array, rows_a: float, b: Array, rows_b: float, alone: Array) -> Array:
+        """(i, j) log of how much likelier each of `b` (over rows_b queries) is from the source of each of `a`.
+
+        alone: (j,) of b, at its own rows.
+        """
         mean, variance = self.centre(a * rows_a, np.asarray(rows_a))
-        joint, own = variance + 1.0 / rows_b, self.spread + 1.0 / rows_b
+        joint = variance + 1.0 / rows_b
         cross = (mean / joint) @ b.T
-        left = -0.5 * (mean**2 / joint).sum(axis=1)
-        right = 0.5 * (b**2 * (1.0 / own - 1.0 / joint)).sum(axis=1) + 0.5 * np.log(own / joint).sum()
+        left = -0.5 * ((mean**2 / joint).sum(axis=1) + np.log(joint).sum())
+        right = -0.5 * (b**2 / joint).sum(axis=1) - alone
         return np.asarray(cross + left[:, None] + right)
 
     def record(self) -> dict[str, Any]:
@@ -85,7 +101,20 @@ def fit_source(values: Array, rows: Array, owner: Array | None = None, asked: Ar
     kept = size > max(size[-1], 1e-12) * _LEAST_VALUE
     white = vectors[:, kept] / np.sqrt(size[kept])
     spread, turn = np.linalg.eigh(white.T @ between @ white)
-    return Source(mean, white @ turn, np.clip(spread, _LEAST_SPREAD, _MOST_SPREAD))
+    found = Source(
+        mean, white @ turn, np.clip(spread, _LEAST_SPREAD, _MOST_SPREAD), np.full(SCALES.size, 1 / SCALES.size)
+    )
+    return _weighted(found, found.place(values), rows)
+
+
+def _weighted(source: Source, points: Array, rows: Array) -> Source:
+    """The source with the weights of its scales, by expectation maximisation."""
+    each, weights = source._scaled(points, np.minimum(rows, MOST_ROWS)), source.weights
+    each = np.exp(each - each.max(axis=1, keepdims=True))
+    for _ in range(_ROUNDS):
+        share = each * weights
+        weights = (share / share.sum(axis=1, keepdims=True)).mean(axis=0)
+    return msgspec.structs.replace(source, weights=np.maximum(weights, 1e-6))
 
 
 def _halves(x: Array, rows: Array, owner: Array, asked: Array) -> Array | None:
