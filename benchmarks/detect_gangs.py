@@ -22,7 +22,7 @@ from wellhead.meter.view import Views, join
 
 DAYS = (1, 3, 7, 14, 30)
 HONEST, DEVELOPMENT = 600, 1200
-_HALVINGS = 1
+_HALVINGS = 3
 REQUIRED = ("A9 5 ", "A9 25 ", "A9 125 ", "A10 ")
 QUICKLY = ("A9 25 accounts",)
 

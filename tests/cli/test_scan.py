@@ -3,10 +3,16 @@ import csv
 import io
 import json
 
+import numpy as np
 import pytest
+from bygone import BEGAN, DAY, event, traffic, write_log
+from serving import WIDTH, Place
 
-from wellhead.cli import scan
+from wellhead.cli import calibrate, scan
+from wellhead.config import load
+from wellhead.core.codec import pack
 from wellhead.core.errors import ConfigError
+from wellhead.serve import promises
 
 
 def run(*words):
@@ -70,3 +76,56 @@ def test_unknown_formats_and_absent_files_are_said(log):
         run(log, "--format", "nginxx")
     with pytest.raises(ConfigError, match=r"absent\.wellhead"):
         run(log, "--profile", "absent.wellhead")
+
+
+@pytest.fixture
+def calibrated(tmp_path):
+    """A log with a burst of one principal in its last half day, and what `wellhead calibrate` wrote of it."""
+    profile = Place(tmp_path).fit()
+    codes = pack(profile.code(np.random.default_rng(1).normal(size=(16, WIDTH)).astype(np.float32)))
+    coded = {"codes": codes, "profile": profile.id, "classes": 4, "scores": pack(np.zeros((16, 4), np.int8))}
+    people = traffic(500, 2.5, requests=4, **coded)
+    burst = [event(90_000 + i, "loud", BEGAN + 2.3 * DAY + i / 10, rows=64) for i in range(300)]
+    config = tmp_path / "wellhead.toml"
+    config.write_text(
+        write_log(tmp_path, sorted([*people, *burst], key=lambda e: e.time_us), 2.5)
+        + '[detect]\nalarm_budget = "1 per 100 principals per 1 day"\nsegments = ["use"]\n'
+    )
+    (tmp_path / "profile.wellhead").write_bytes(profile.to_bytes())
+    top = argparse.ArgumentParser()
+    calibrate.register(top.add_subparsers())
+    arguments = top.parse_args(["calibrate", "-c", str(config)])
+    arguments.run(arguments)
+    return tmp_path, load(config)
+
+
+def test_a_promise_that_was_calibrated_judges_the_log_by_its_own_periods_and_segments(calibrated, capsys):
+    folder, config = calibrated
+    capsys.readouterr()
+    code = run(
+        str(folder / "log"),
+        "--promise",
+        str(promises.path_of(config)),
+        "--json",
+        "--profile",
+        str(folder / "profile.wellhead"),
+    )
+    found = json.loads(capsys.readouterr().out)
+    guilty = {f["members"][0]: f for f in found["findings"] if f["signal"] == "guilt"}
+    assert code == 1
+    assert "1 per 100 principals per 1 day" in found["promise"]
+    assert guilty["loud"]["segment"] == "use=none"
+    assert guilty["loud"]["evidence"]
+
+
+def test_campaigns_are_judged_against_the_population_that_was_calibrated(calibrated, capsys):
+    folder, config = calibrated
+    capsys.readouterr()
+    profile = str(folder / "profile.wellhead")
+    run(
+        str(folder / "log"), "--profile", profile, "--population", str(promises.population_of(config)), "--json",
+    )  # fmt: skip
+    found = json.loads(capsys.readouterr().out)
+    assert (found["unsought"], found["coded"]) == ("", 32_000)
+    run(str(folder / "log"), "--profile", profile)
+    assert "Campaigns were not sought: no --population" in " ".join(capsys.readouterr().out.split())

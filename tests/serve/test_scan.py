@@ -8,6 +8,7 @@ from wellhead.capture.importers.registry import named
 from wellhead.core.errors import ConfigError, StoreError
 from wellhead.serve.scan import scan, sources
 from wellhead.serve.scan_words import Question
+from wellhead.store.columns import connect
 
 NOW = 1.8e9
 
@@ -99,3 +100,58 @@ def test_sources_are_sorted_by_format_and_unknown_ones_refused(tmp_path, traffic
     assert sources(Question(logs=(str(odd),), format=named("combined")))
     with pytest.raises(StoreError):
         sources(Question(logs=("absent",)))
+
+
+def fields(found):
+    """What does not depend on how long it took."""
+    return [(f.members, f.signal, f.rows, f.replication_ppm) for f in found.findings], found.rows, found.principals
+
+
+def test_lines_out_of_order_make_the_same_findings(tmp_path, traffic):
+    order = np.random.default_rng(1).permutation(len(traffic))
+    mixed = written(tmp_path, [traffic[i] for i in order], "mixed.jsonl")
+    one = scan(Question(logs=(written(tmp_path, traffic),), profile=classifier()), now_s=NOW)
+    other = scan(Question(logs=(mixed,), profile=classifier()), now_s=NOW)
+    assert fields(one) == fields(other)
+    assert (one.first_s, one.last_s) == (other.first_s, other.last_s)
+
+
+def test_a_constant_skew_of_the_clock_changes_no_finding(tmp_path, traffic):
+    late = [{**e, "time": e["time"] + 7200} for e in traffic]
+    one = scan(Question(logs=(written(tmp_path, traffic),), profile=classifier()), now_s=NOW)
+    other = scan(Question(logs=(written(tmp_path, late, "late.jsonl"),), profile=classifier()), now_s=NOW)
+    assert (fields(one), other.clocks) == (fields(other), 0)
+
+
+@pytest.mark.parametrize("wrong", [0.0, 4e9])
+def test_absurd_times_are_mended_and_counted(tmp_path, traffic, wrong):
+    bad = [{**e, "time": wrong} if i % 10 == 5 else e for i, e in enumerate(traffic)]
+    found = scan(Question(logs=(written(tmp_path, bad),), profile=classifier()), now_s=NOW)
+    assert (found.clocks, found.rows) == (270, 2700)
+    assert 1.7e9 <= found.first_s <= found.last_s <= 1.7e9 + 7000
+
+
+def test_one_principal_with_nearly_all_of_the_rows_beside_one_with_one(tmp_path):
+    path = tmp_path / "big.parquet"
+    with connect() as c:
+        c.execute(
+            "COPY (SELECT 1.7e9 + i * 0.01 AS time, CASE WHEN i = 500 THEN 'once' ELSE 'often' END AS principal, "
+            "CAST(i % 1000 AS VARCHAR) AS input FROM range(300000) t(i)) TO ? (FORMAT parquet)",
+            [str(path)],
+        )
+    found = scan(Question(logs=(str(path),)), now_s=NOW)
+    assert (found.rows, found.principals) == (300_000, 2)
+    assert all(f.members != ("once",) for f in found.findings)
+
+
+def test_why_no_campaigns_are_sought_is_said(tmp_path, traffic):
+    log = written(tmp_path, traffic[:100])
+    assert "--population" in scan(Question(logs=(log,)), now_s=NOW).unsought
+    assert "coded" in scan(Question(logs=(log,), population=object()), now_s=NOW).unsought
+
+
+def test_scores_of_another_model_than_the_profile_leave_replication_unknown_and_the_rest_is_said(tmp_path, traffic):
+    other = [{**e, "scores": [0.5, 0.5]} for e in traffic]
+    found = scan(Question(logs=(written(tmp_path, other),), profile=classifier()), now_s=NOW)
+    assert "classes" in found.silent["replication"]
+    assert (found.rows, found.watching[0].principal) == (2700, "thief")

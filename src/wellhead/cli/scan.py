@@ -101,7 +101,6 @@ def question_of(arguments: argparse.Namespace) -> Question:
     from wellhead.store.registry import Registry
 
     profile = arguments.profile or _beside(arguments.logs)
-    registry = Registry.load(Path(arguments.principals)) if arguments.principals else Registry()
     promise = Promise.from_bytes(_bytes(arguments.promise)) if arguments.promise else None
     registry = Registry.load(Path(arguments.principals)) if arguments.principals else Registry()
     changes: dict[str, Any] = {f: (value,) for f in FIELDS if (value := getattr(arguments, f))}

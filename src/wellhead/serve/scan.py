@@ -14,14 +14,13 @@ import numpy as np
 from wellhead.capture.importers.blocks import Progress, files_of
 from wellhead.capture.importers.mapping import Mapping
 from wellhead.capture.importers.registry import Setting, guess, importer
-from wellhead.core.errors import ConfigError
+from wellhead.core.errors import ConfigError, ProfileError
 from wellhead.core.finding import Evidence
 from wellhead.detect.detectors import Detectors
 from wellhead.detect.guilt import Alarm, Guilt, evidence
 from wellhead.detect.link.campaign import Campaign
 from wellhead.detect.looks import FIRST_ROWS, Looking, Looks
 from wellhead.detect.promise import Promise, announced
-from wellhead.detect.segments import Segments
 from wellhead.detect.signal import Context
 from wellhead.meter.ledger import Ledger
 from wellhead.meter.reading import Reading, read
@@ -30,13 +29,16 @@ from wellhead.serve import scan_unlike
 from wellhead.serve.scan_draw import Spool, ledgers, union
 from wellhead.serve.scan_found import drawn_too_much, guilty, linked, ruled
 from wellhead.serve.scan_link import campaigns
-from wellhead.serve.scan_watch import Watcher
+from wellhead.serve.scan_watch import Watcher, by_period
 from wellhead.serve.scan_words import Question, Scanned, Watched
 
 _AT_ONCE = 8192
 RANKED = 100_000
 """Principals, those with most rows, among whom the unlike are sought."""
-UNJUDGED = "no --population of `wellhead calibrate`; one taken from this log would hold the very principals that it is to judge"
+UNJUDGED = (
+    "no --population of `wellhead calibrate`; one taken from this log would hold the very principals that it is to "
+    "judge"
+)
 UNCODED = "no row is coded: a --profile, and a log that holds inputs or codes of it, are needed"
 WATCH_ROWS = 128
 """Rows that make a ledger worth summing without any other reason; as live."""
@@ -98,7 +100,7 @@ class _Scan:
         with self._stage("linking"):
             linkage = self._link()
         held = self._draw([m for c in linkage for m in c.members])
-        found.silent = self.watcher.silent()
+        found.silent |= self.watcher.silent()
         profile = self.question.profile
         with self._stage("readings"):
             self._conclude({} if profile is None else {name: read(held[name], profile) for name in held})
@@ -154,11 +156,12 @@ class _Scan:
         if self.question.ledgers:
             with self._stage("laying aside"):
                 self.spool.add(batch)
-        with self._stage("folding and looking"):
-            looks = self.looking.fold(batch, block.visits)
-        if self.guilt is not None:
-            with self._stage("judging"):
-                self._judge(self.guilt, looks)
+        for rows, visits in by_period(batch, block.visits, self.looking):
+            with self._stage("folding and looking"):
+                looks = self.looking.fold(rows, visits)
+            if self.guilt is not None:
+                with self._stage("judging"):
+                    self._judge(self.guilt, looks)
 
     def _judge(self, guilt: Guilt, looks: Looks) -> None:
         for alarm in guilt.fold(looks):
@@ -209,7 +212,11 @@ class _Scan:
         by_rows = sorted(self.looking.rows, key=lambda n: -self.looking.rows[n])
         wanted |= dict.fromkeys(n for n in by_rows[:most] if self.looking.rows[n] >= WATCH_ROWS)
         with self._stage("ledgers"):
-            return ledgers(profile, self.spool, list(wanted)[:most])
+            try:
+                return ledgers(profile, self.spool, list(wanted)[:most])
+            except ProfileError as e:
+                self.found.silent["replication"] = str(e)
+                return {}
 
     def _conclude(self, drawn: dict[str, Reading]) -> None:
         """Findings: alarms at their promise, rules, and what was drawn beyond the limit."""
@@ -230,12 +237,11 @@ class _Scan:
 
 
 def _looking(question: Question, watcher: Watcher, sketches: Sketches) -> Looking:
-    """Periods and segments as the promise was made for them, where there is one."""
+    """Periods as the promise was made for them, where there is one."""
     promise = question.promise
     if promise is None:
         return Looking(watcher, sketches, question.period_days, question.segments)
-    segments = Segments(promise.words, question.segments.declared)
-    return Looking(watcher, sketches, promise.budget.period_days, segments, promise.origin_s)
+    return Looking(watcher, sketches, promise.budget.period_days, question.segments, promise.origin_s)
 
 
 def _fitting(promise: Promise, detectors: Detectors) -> Promise:

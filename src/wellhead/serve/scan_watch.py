@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import compress
 
 import msgspec
 import numpy as np
 
 from wellhead.core.arrays import Array
-from wellhead.core.batch import Batch
+from wellhead.core.batch import Batch, Visits
 from wellhead.core.finding import Signal
 from wellhead.detect.detectors import Detectors
+from wellhead.detect.looks import Looking
 from wellhead.detect.rules import Rule, Rules
 from wellhead.detect.signal import NEEDS
 from wellhead.meter.view import View, Views
@@ -121,3 +123,26 @@ def view_of(views: Views, i: int) -> View:
     plain = {f: float(getattr(views, f)[i]) for f in _PLAIN}
     view = View(principal=views.names[i], rows=int(views.rows[i]), attributes=views.attributes[i])
     return msgspec.structs.replace(view, **plain)
+
+
+def by_period(batch: Batch, visits: Visits, looking: Looking) -> Iterator[tuple[Batch, Visits]]:
+    """Rows and requests of each period together, since requests count in the period that is current when they come."""
+    times = [float(part.time_s.min()) for part in (batch, visits) if len(part)]
+    times += [float(part.time_s.max()) for part in (batch, visits) if len(part)]
+    if len({looking.period_of(t) for t in times}) <= 1:
+        yield batch, visits
+        return
+    of_row, of_visit = (np.array(list(map(looking.period_of, part.time_s)), np.int64) for part in (batch, visits))
+    periods = np.union1d(of_row, of_visit)
+    for period in periods.tolist():
+        mine = of_visit == period
+        yield (
+            batch.take(of_row == period),
+            msgspec.structs.replace(
+                visits,
+                principal=visits.principal[mine],
+                time_s=visits.time_s[mine],
+                status=visits.status[mine],
+                endpoint=tuple(compress(visits.endpoint, mine.tolist())),
+            ),
+        )

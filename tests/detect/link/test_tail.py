@@ -32,7 +32,7 @@ def test_between_two_bands_the_p_value_lies_between_theirs():
 def test_the_bound_is_above_the_binomial_tail(count, of, share):
     rng = np.random.default_rng(1)
     real = (rng.binomial(of, share, 200_000) >= count).mean()
-    assert np.exp(at_least(np.array(count), of, np.array(share))) >= real
+    assert np.exp(at_least(np.array([count]), of, np.array([share])))[0] >= real
 
 
 def test_no_crowding_is_no_evidence():
