@@ -91,7 +91,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _order(principal: Array, names: int) -> Array:
-    """What sorts by principal, and leaves the rows of each in their order; of 16 bits, numpy counts and need not compare."""
+    """What sorts by principal, and leaves the rows of each in their order; numpy sorts 16 bits without comparing."""
     return np.argsort(principal.astype(np.uint16) if names <= 1 << 16 else principal, kind="stable")
 
 
