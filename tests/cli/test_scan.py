@@ -116,6 +116,9 @@ def test_a_promise_that_was_calibrated_judges_the_log_by_its_own_periods_and_seg
     assert "1 per 100 principals per 1 day" in found["promise"]
     assert guilty["loud"]["segment"] == "use=none"
     assert guilty["loud"]["evidence"]
+    assert found["clocks"] == 0
+    # of 500 honest principals, 3 periods of 1 in 100 each
+    assert len(guilty) <= 16
 
 
 def test_campaigns_are_judged_against_the_population_that_was_calibrated(calibrated, capsys):

@@ -6,7 +6,7 @@ from wellhead.audit.log import Log
 from wellhead.core.codec import pack
 from wellhead.core.event import Event, Mark
 
-BEGAN = 1_800_000_000.0
+BEGAN = 1_700_006_400.0
 DAY = 86_400.0
 
 
