@@ -40,6 +40,8 @@ from wellhead.store.columns import columns_of, connect
 PRINCIPALS, INPUTS, CLASSES = 20_000, 32, 10
 START_S = 1_767_225_600.0
 CHUNK = 100_000
+COPIES = (5, 10)
+"""Of one file of coded events, between which memory must not grow."""
 
 
 def principals(rng: np.random.Generator, n: int) -> Any:
@@ -232,7 +234,7 @@ def plain(folder: Path, events: int) -> list[Figure]:
 
 
 def memory(folder: Path, events: int) -> list[Figure]:
-    """What a full scan's peak of memory grows by from so many coded events to five times as many."""
+    """What a full scan's peak of memory grows by from five times so many coded events to ten times as many."""
     lines, table = folder / "coded.jsonl", folder / "once.parquet"
     kinds = ", ".join(f"{name}: '{kind}'" for name, kind in columns_of(Event).items())
     with connect() as c:
@@ -241,15 +243,16 @@ def memory(folder: Path, events: int) -> list[Figure]:
             f"TO '{table}' (FORMAT parquet)"
         )
     peaks = []
-    for copies in (1, 5):
+    for copies in COPIES:
         several = folder / f"several-{copies}"
         several.mkdir()
         for i in range(copies):
             (several / f"{i}.parquet").hardlink_to(table)
         (several / "profile.wellhead").hardlink_to(folder / "profile.wellhead")
         peaks.append(apart(_folder, several)[1])
-    grown = (peaks[1] - peaks[0]) / (4 * events / 1e6)
-    said = f"{peaks[0]:.0f} MiB at {events / 1e6:g} million events, {peaks[1]:.0f} at {5 * events / 1e6:g} million"
+    few, many = (copies * events / 1e6 for copies in COPIES)
+    grown = (peaks[1] - peaks[0]) / (many - few)
+    said = f"{peaks[0]:.0f} MiB at {few:g} million events, {peaks[1]:.0f} at {many:g} million"
     return [Figure("scan_full_memory_growth", round(grown, 2), "MiB/million events", said, "lower")]
 
 
