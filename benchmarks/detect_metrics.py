@@ -37,6 +37,7 @@ class ScenarioRow(msgspec.Struct, frozen=True, kw_only=True):
     fidelity, full, attainable: of the clone at the alarm, after the budget, and with all answers one could want.
     ratio: median disagreement at the alarm over that of the full budget's clone, with its interval.
     recall, precision, swept: campaigns' members named, share of the named that are members, honest named of all honest.
+    coarse_found, coarse_rows, coarse_ratio: the same under a promise of 1 in 100.
     curve: (rows, fidelity) of an undisturbed thief.  peers: at the same realised false-alarm rate.
     """
 
@@ -58,6 +59,9 @@ class ScenarioRow(msgspec.Struct, frozen=True, kw_only=True):
     ratio: Number = None
     ratio_low: Number = None
     ratio_high: Number = None
+    coarse_found: Number = None
+    coarse_rows: Number = None
+    coarse_ratio: Number = None
     accounts: int = 1
     recall: Number = None
     precision: Number = None

@@ -19,6 +19,11 @@ PAGE = Path(__file__).parent.parent / "docs" / "benchmark.md"
 HEADLINES = {
     "single_found_share": "A1-A8 found within the budget of 2,000 queries",
     "disagreement_ratio_at_alarm_single": "A1-A8: disagreement of the clone at the alarm over the full budget's",
+    "single_found_share_without_cover": "A1-A7 (nobody under cover) found within the budget",
+    "disagreement_ratio_without_cover": "A1-A7: disagreement at the alarm over the full budget's",
+    "single_found_share_1in100": "A1-A8 found under a promise of 1 in 100",
+    "single_found_share_without_cover_1in100": "A1-A7 found under a promise of 1 in 100",
+    "disagreement_ratio_without_cover_1in100": "A1-A7: the same ratio under a promise of 1 in 100",
     "fidelity_at_alarm_single": "A1-A8: clone at the alarm, median agreement with the model",
     "fidelity_full_single": "A1-A8: clone after the full budget, median agreement",
     "fidelity_attainable": "clone with all answers one could want, median agreement",
@@ -132,10 +137,19 @@ def _attacks(rows: Sequence[ScenarioRow], picture: bool) -> str:
         return ""
     said = (
         "Queries answered at the alarm (of a budget of 2,000), how well the clone of those agrees with the model, of\n"
-        "how well that of the full budget does, and how much more often it disagrees.\n\n"
+        "how well that of the full budget does, and how much more often it disagrees.\n"
+        "Promise: 1 in 1,000. An attack that learns next to nothing with its whole budget cannot disagree more at the\n"
+        "alarm than at the end: its ratio is 1 however early it is found.\n\n"
     )
     text = "Each dot is the alarm.\n\n![Clones over queries](pictures/detect-curves.svg)\n\n" if picture else ""
-    return text + said + _by_victim("attack", rows, _thief)
+    coarse = "\nThe same thieves under a promise of 1 in 100: share found, queries at the alarm, disagreement.\n\n"
+    return text + said + _by_victim("attack", rows, _thief) + coarse + _by_victim("attack", rows, _coarse)
+
+
+def _coarse(row: ScenarioRow) -> str:
+    if row.coarse_rows is None:
+        return "**never**"
+    return f"{percent(row.coarse_found)} at {number(row.coarse_rows)}, {number(row.coarse_ratio, 1)} x"
 
 
 def _by_victim(head: str, rows: Sequence[ScenarioRow], cell: Callable[[ScenarioRow], str]) -> str:

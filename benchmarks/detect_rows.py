@@ -19,7 +19,9 @@ from benchmarks.results import Figure
 
 REFERENCE = 3000
 """Inputs that clones are judged on, about: a clone that never disagrees counts as disagreeing on half of one."""
+COVERED = "A8"
 NOTES = {
+    "A8": "under cover of honest rows: what is left of the thief's own is few",
     "A12": "asks what a tenant would ask: no account can be told from a tenant",
     "A13": "knows sketches, detectors and threshold, and asks no more than they allow",
     "A14": "leaves each account before it is looked at closely",
@@ -83,6 +85,7 @@ def _single(found: Sequence[Found], runs: Sequence[Run]) -> ScenarioRow:
     first = runs[0]
     at, low, high = _middle([r.rows for r in runs if r.rows != NEVER])
     ratios = _middle([ratio(r.fidelity, r.full) for r in runs])
+    coarse = [r for r in runs if r.coarse != NEVER]
     curve = zip(*(r.curve for r in runs), strict=False)
     return ScenarioRow(
         **_plain(found, first.scenario, first.title, "attack" if first.scenario in REQUIRED else "hard", len(runs)),
@@ -97,6 +100,9 @@ def _single(found: Sequence[Found], runs: Sequence[Run]) -> ScenarioRow:
         ratio=ratios[0],
         ratio_low=ratios[1],
         ratio_high=ratios[2],
+        coarse_found=len(coarse) / len(runs),
+        coarse_rows=float(np.median([r.coarse for r in coarse])) if coarse else None,
+        coarse_ratio=float(np.median([ratio(r.fidelity_coarse, r.full) for r in runs])),
         curve=tuple((points[0][0], float(np.median([p[1] for p in points]))) for points in curve),
         peers=cells([c for f in found for c in f.cell.compared], first.scenario) if first.scenario in REQUIRED else {},
     )
@@ -190,6 +196,7 @@ def figures(found: Sequence[Found]) -> list[Figure]:
     """The headlines."""
     runs = [r for f in found for r in f.cell.runs if r.scenario in REQUIRED]
     held = segments(found)
+    plain = [r for r in runs if r.scenario != COVERED]
     made = [
         Figure("realised_lower_over_promised_1in100_worst", worst(held, COARSE), "ratio"),
         Figure("realised_lower_over_promised_1in1000_worst", worst(held, STRICT), "ratio"),
@@ -197,6 +204,10 @@ def figures(found: Sequence[Found]) -> list[Figure]:
         _figure("disagreement_ratio_at_alarm_single", [ratio(r.fidelity, r.full) for r in runs], "ratio"),
         _figure("single_found_share_1in100", [r.coarse != NEVER for r in runs], "share", np.mean),
         _figure("disagreement_ratio_at_alarm_single_1in100", [ratio(r.fidelity_coarse, r.full) for r in runs], "ratio"),
+        _figure("single_found_share_without_cover", [r.rows != NEVER for r in plain], "share", np.mean),
+        _figure("single_found_share_without_cover_1in100", [r.coarse != NEVER for r in plain], "share", np.mean),
+        _figure("disagreement_ratio_without_cover", [ratio(r.fidelity, r.full) for r in plain], "ratio"),
+        _figure("disagreement_ratio_without_cover_1in100", [ratio(r.fidelity_coarse, r.full) for r in plain], "ratio"),
         _figure("fidelity_at_alarm_single", [r.fidelity for r in runs], "share", better="lower"),
         _figure("fidelity_full_single", [r.full for r in runs], "share", better=""),
         _figure("fidelity_attainable", [f.cell.attainable for f in found], "share", better=""),
