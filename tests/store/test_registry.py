@@ -44,9 +44,3 @@ def test_what_detectors_are_told():
 def test_what_segments_are_told():
     held = {"a": Registration(plan="free", use="batch"), "b": Registration(use="resale"), "c": Registration()}
     assert Registry(held).declared == {"a": (("plan", "free"), ("use", "batch")), "b": (("use", "resale"),)}
-
-
-def test_what_is_added_to_attributes():
-    registry = Registry({"a": Registration(created_s=0.0, plan="free", network="cd"), "b": Registration()})
-    assert registry.attributes("a") == {("created_day", "1970-01-01"), ("plan", "free"), ("network", "cd")}
-    assert registry.attributes("b") == registry.attributes("stranger") == frozenset()

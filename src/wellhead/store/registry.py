@@ -85,11 +85,3 @@ class Registry:
         """The plan and use of each principal that has any: for Segments.declared."""
         pairs = {n: (("plan", r.plan), ("use", r.use)) for n, r in self.principals.items() if r.plan or r.use}
         return {name: tuple(pair for pair in both if pair[1]) for name, both in pairs.items()}
-
-    def attributes(self, name: str) -> frozenset[tuple[str, str]]:
-        """What a principal's registration adds to its attributes: created_day, plan, and the network it came from."""
-        found = self.principals.get(name)
-        if found is None:
-            return frozenset()
-        pairs = (("created_day", found.created_day), ("plan", found.plan), ("network", found.network))
-        return frozenset(pair for pair in pairs if pair[1])
