@@ -87,8 +87,8 @@ def _rows(ruling: Ruling, threshold: float) -> tuple[int, ...]:
 
 
 def cells(runs: Sequence[Compared], scenario: str) -> dict[str, PeerCell]:
-    """Each peer on one scenario, over the runs of a victim."""
-    return {name: _cell(of, scenario) for name, of in by_detector(runs).items() if name != OURS}
+    """Wellhead and each peer on one scenario at one rate of false alarms, over the runs of a victim."""
+    return {name: _cell(of, scenario) for name, of in by_detector(runs).items()}
 
 
 def _cell(runs: Sequence[Compared], scenario: str) -> PeerCell:

@@ -249,21 +249,18 @@ def _peers(rows: Sequence[ScenarioRow], details: Details, picture: bool) -> str:
 
 def _matrix(rows: Sequence[ScenarioRow]) -> str:
     """Median clone at the alarm, scenario by detector, over victims; the best of a line in bold."""
-    shown = [r for r in rows if r.peers and r.kind in ("attack", "hard")]
-    names = list(dict.fromkeys(name for r in shown for name in r.peers))
+    shown = {(r.scenario, r.victim): r.peers for r in rows if r.peers and r.kind in ("attack", "hard")}
+    names = list(dict.fromkeys(name for peers in shown.values() for name in peers))
     if not names:
         return ""
     body = []
-    for name in sorted({_name(r) for r in shown}, key=_order):
-        of = [r for r in shown if _name(r) == name]
-        ours = [r.fidelity for r in of if r.fidelity is not None]
-        cells = [ours, *([r.peers[n].fidelity for r in of if n in r.peers] for n in names)]
-        medians = [float(np.median(c)) if c else np.nan for c in cells]
+    for scenario in sorted({s for s, _ in shown}, key=_order):
+        of = [peers for (s, _), peers in shown.items() if s == scenario]
+        medians = [float(np.median([peers[n].fidelity for peers in of if n in peers])) for n in names]
         best = np.nanmin(medians)
-        marked = [f"**{percent(m, 1)}**" if m == best else percent(m, 1) for m in medians]
-        body.append([name, *marked])
-    said = "Clone at the alarm (median over models), at the same rate of false alarms; the lowest in bold.\n\n"
-    return said + table(["attack", ">Wellhead", *(f">{n}" for n in names)], body)
+        body.append([scenario, *(f"**{percent(m, 1)}**" if m == best else percent(m, 1) for m in medians)])
+    said = "Clone at the alarm (median over models), all at the same rate of false alarms; the lowest in bold.\n\n"
+    return said + table(["attack", *(f">{n}" for n in names)], body)
 
 
 def _campaigns(rows: Sequence[ScenarioRow]) -> str:
@@ -290,50 +287,53 @@ def _campaigns(rows: Sequence[ScenarioRow]) -> str:
 
 
 def _fails(rows: Sequence[ScenarioRow]) -> str:
-    """The hard scenarios, and every attack that was missed or found too late to matter."""
-    late = [r for r in rows if r.kind == "attack" and (r.found < 1 or (r.ratio or 0.0) < 2)]
+    """The hard scenarios, every attack that was missed, and campaigns of which too much was."""
+    late = [r for r in rows if r.kind == "attack" and r.found < 1]
     hard = [r for r in rows if r.kind == "hard"]
     weak = [r for r in rows if r.kind == "campaign" and ((r.recall or 0.0) < 0.9 or (r.swept or 0.0) > 0.01)]
-    if not (late or hard or weak):
+    shown = [*hard, *late, *weak]
+    if not shown:
         return ""
-    body = [
-        [
-            _name(r),
-            r.victim,
-            percent(r.found),
-            _at(r),
-            percent(r.fidelity, 1),
-            percent(r.full, 1),
-            _ratio(r),
-            r.note,
-        ]
-        for r in sorted([*hard, *late, *weak], key=lambda r: (_order(_name(r)), r.victim))
-    ]
     said = (
-        "Thieves that know the detector, that look like customers, or that were found too late. No efficient observer\n"
-        "can find every thief (Karchmer, SaTML 2023): what is promised is the rate of false alarms, and the valve\n"
-        "bounds what anybody draws, found or not.\n\n"
+        "Thieves that know the detector, that look like customers, or that were missed: share found under a promise\n"
+        "of 1 in 1,000, queries at the alarm, the clone then of the full budget's. No efficient observer can find\n"
+        "every thief (Karchmer, SaTML 2023): what is promised is the rate of false alarms, and the valve bounds what\n"
+        "anybody draws, found or not.\n\n"
     )
-    heads = ["scenario", "model", ">found", ">queries at the alarm", ">clone then", ">full", ">disagreement", "why"]
-    return said + table(heads, body)
+    return said + _by_victim("scenario", shown, _failing) + "\n" + _notes(shown)
+
+
+def _failing(row: ScenarioRow) -> str:
+    named = "" if row.recall is None else f", {percent(row.recall)} of the members"
+    return f"{percent(row.found)} at {_at(row)}{named}: {percent(row.fidelity)} of {percent(row.full)}"
+
+
+def _notes(rows: Sequence[ScenarioRow]) -> str:
+    """Why, a line a scenario."""
+    notes = dict.fromkeys((r.scenario, r.note) for r in sorted(rows, key=lambda r: _order(r.scenario)) if r.note)
+    return "".join(f"- {n}: {note}\n" for n, note in notes)
 
 
 def _lookalikes(rows: Sequence[ScenarioRow]) -> str:
     if not rows:
         return ""
     said = (
-        "Honest customers who do what thieves do: share of them alarmed. The promise covers those who declared their\n"
-        "use, each in its own segment; the others stand outside it, and may be alarmed.\n\n"
+        "Honest customers who do what thieves do: share of them alarmed under a promise of 1 in 1,000, and of 1 in\n"
+        "100. The promise covers those who declared their use, each in its own segment (above); here nobody declared\n"
+        "anything, so that they stand outside it.\n\n"
     )
-    notes = [f"- {n}: {note}" for n, note in dict.fromkeys((_name(r), r.note) for r in rows if r.note)]
-    return said + _by_victim("look-alike", rows, lambda r: percent(r.found)) + "".join(f"\n{n}" for n in notes) + "\n"
+    return said + _by_victim("look-alike", rows, _alike) + "\n" + _notes(rows)
+
+
+def _alike(row: ScenarioRow) -> str:
+    return percent(row.found) if row.coarse_found is None else f"{percent(row.found)}, {percent(row.coarse_found)}"
 
 
 def _costs(details: Details) -> str:
     text = (
         table(["", ">"], [[name, number(value, 1)] for name, value in details.costs.items()]) if details.costs else ""
     )
-    return text + "".join(f"\n{note}\n" for note in details.notes)
+    return text + "\n" + "".join(f"- {note}\n" for note in details.notes)
 
 
 def main() -> None:

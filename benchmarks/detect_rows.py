@@ -115,9 +115,8 @@ def _gang(found: Sequence[Found], gangs: Sequence[Gang]) -> ScenarioRow:
     plain = _plain(found, first.scenario, first.title, "campaign", len(gangs))
     alone = float(np.mean([g.alone for g in gangs]))
     reading = float(np.median([g.reading for g in gangs]))
-    plain["note"] = (
-        f"{plain['note']}; ".lstrip("; ") + f"{alone:.0%} alarm alone; union reads {reading:.2f} at the alarm"
-    )
+    told = f"{first.title} against {plain['victim']}: {alone:.0%} alarm alone; union reads {reading:.2f} at the alarm"
+    plain["note"] = f"{plain['note']}; {told}".lstrip("; ")
     return ScenarioRow(
         **plain,
         found=float(np.mean([g.rows != NEVER for g in gangs])),
@@ -151,8 +150,7 @@ def _alikes(found: Sequence[Found]) -> list[ScenarioRow]:
         n = sum(a.n for a in mine)
         plain = _plain(found, *key, "lookalike", n)
         coarse = sum(a.coarse for a in mine) / n
-        plain["note"] = f"{plain['note']}; ".lstrip("; ") + f"{coarse:.0%} at 1 in 100"
-        made.append(ScenarioRow(**plain, found=sum(a.strict for a in mine) / n))
+        made.append(ScenarioRow(**plain, found=sum(a.strict for a in mine) / n, coarse_found=coarse))
     return made
 
 

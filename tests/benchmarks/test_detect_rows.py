@@ -32,7 +32,7 @@ def test_seeds_become_one_row_and_segments_are_pooled():
     held = {r.scenario: r for r in rows(cells)}
     assert held["A4"].found == 0.5 and held["A4"].rows == 128 and held["A4"].kind == "attack"
     assert held["A12"].kind == "hard" and held["A12"].rows is None and held["A12"].share == 1.0
-    assert held["B9"].found == 0.25 and held["B9"].n == 8 and "50% at 1 in 100" in held["B9"].note
+    assert held["B9"].found == 0.25 and held["B9"].n == 8 and held["B9"].coarse_found == 0.5
     assert held["A9"].recall == pytest.approx(0.9) and "20% alarm alone" in held["A9"].note
     assert [(s.test, s.alarms) for s in details(cells).segments] == [(1000, 13)]
 

@@ -53,13 +53,13 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[Evidence, ...]
 
 
-class Scanned(msgspec.Struct, kw_only=True):
-    """What a scan found.
+class Counted(msgspec.Struct, kw_only=True):
+    """What reading logs met.
 
-    lines, bad, sample: read, malformed, and a few of those.  requests, answered, rows: of the rest.
-    twice, clocks: requests that came before and were left out; times that were absurd and were mended.
-    silent: detectors and rules that could not be computed, and why.  unsought: why no campaigns were sought, or empty.
-    stages: seconds of CPU.
+    formats: each with what it lacks.  lines, bad, sample: read, malformed, and a few of those.  requests, answered,
+    rows: of the rest.  twice, clocks: requests that came before and were left out; times that were absurd and were
+    mended.  first_s, last_s: of the requests.
+    skipped: files in folders that are of no known format.  damaged: files that could not be read to their end, and why.
     """
 
     formats: dict[str, str] = {}
@@ -72,9 +72,22 @@ class Scanned(msgspec.Struct, kw_only=True):
     rows: int = 0
     twice: int = 0
     clocks: int = 0
-    principals: int = 0
     first_s: float = 0.0
     last_s: float = 0.0
+    skipped: list[str] = []
+    damaged: dict[str, str] = {}
+
+
+class Scanned(Counted, kw_only=True):
+    """What a scan found.
+
+    principals: who asked, in any period.  periods: in how many of them; watched are those of the last one.
+    silent: detectors and rules that could not be computed, and why.  unsought: why no campaigns were sought, or empty.
+    stages: seconds of CPU.
+    """
+
+    principals: int = 0
+    periods: int = 0
     coded: int = 0
     promise: str = ""
     findings: list[Finding] = []

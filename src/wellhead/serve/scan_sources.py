@@ -1,0 +1,151 @@
+"""Which files are read as what, and all of them read: a scan and a backtest read logs in this one way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import msgspec
+
+from wellhead.capture.importers.blocks import Progress, files_of
+from wellhead.capture.importers.columns import Imported
+from wellhead.capture.importers.mapping import Mapping
+from wellhead.capture.importers.registry import Importer, Setting, guess, importer
+from wellhead.core.errors import ConfigError, StoreError, WellheadError
+from wellhead.serve.scan_words import Counted, Question
+
+Group = tuple[Mapping, tuple[Path, ...]]
+Stage = Callable[[str], AbstractContextManager[None]]
+
+
+def sources(question: Question, counted: Counted | None = None) -> list[Group]:
+    """The files of the logs, by format, in the order in which the formats come; empty files are left out.
+
+    counted: told of files of no known format that lie in folders, and of files that cannot be read; both are left out.
+    Raises ConfigError for a file of no known format that was named, or where there is no other; StoreError where none
+    can be read.
+    """
+    counted = Counted() if counted is None else counted
+    found: dict[str, tuple[Mapping, list[Path]]] = {}
+    error: WellheadError | None = None
+    seen: set[Path] = set()
+    for path, named in _files(question.logs):
+        if path in seen:
+            continue
+        seen.add(path)
+        try:
+            mapping = question.format or guess(path)
+        except StoreError as e:
+            counted.damaged[str(path)] = e.message
+            error = error or e
+            continue
+        except ConfigError as e:
+            if named:
+                raise
+            counted.skipped.append(str(path))
+            error = error or e
+            continue
+        if mapping is not None:
+            found.setdefault(mapping.name, (mapping, []))[1].append(path)
+    if error is not None and not found:
+        raise error
+    return [(_changed(mapping, question), tuple(paths)) for mapping, paths in found.values()]
+
+
+def _files(logs: tuple[str, ...]) -> Iterator[tuple[Path, bool]]:
+    """Each file, and whether it was named itself; another stands in a folder or fits a glob."""
+    for log in logs:
+        named = Path(log).is_file()
+        for path in files_of([log]):
+            yield path, named
+
+
+def _changed(mapping: Mapping, question: Question) -> Mapping:
+    """The mapping as the question has it; raises ConfigError for patterns that are none."""
+    changed = msgspec.structs.replace(mapping, **question.changes)
+    for key in ("paths", "pattern"):
+        if pattern := getattr(changed, key):
+            _checked(key, pattern)
+    return changed
+
+
+def _checked(key: str, pattern: str) -> None:
+    import duckdb
+
+    from wellhead.store.columns import connect
+
+    with connect() as cursor:
+        try:
+            cursor.execute("SELECT regexp_matches('', ?)", [pattern])
+        except duckdb.Error as e:
+            said = " ".join(str(e).split())[:200]
+            raise ConfigError(f"expected a regular expression (RE2) in `{key}`, got `{pattern}`: {said}") from e
+
+
+def unread(counted: Counted) -> str:
+    """Why reading failed, in words; empty where all was read."""
+    if counted.damaged:
+        several = "; ".join(f"{name} ({why})" if name not in why else why for name, why in counted.damaged.items())
+        return f"not everything could be read: {several}; restore it, or leave it out"
+    if counted.lines and not counted.requests:
+        return (
+            f"expected requests, got {counted.lines:,} lines of which none can be read; "
+            "say what the log is with --format, or where its keys are"
+        )
+    return ""
+
+
+def blocks(
+    question: Question,
+    groups: list[Group],
+    counted: Counted,
+    now_s: float,
+    progress: Progress | None = None,
+    stage: Stage = lambda _: nullcontext(),
+) -> Iterator[Imported]:
+    """All blocks of all files, counted as they come; a damaged file gives what it has, and is told of.
+
+    now_s: later times are clocks that are wrong. Raises StoreError where nothing was read before a file was damaged.
+    """
+    error: StoreError | None = None
+    for mapping, files in groups:
+        counted.formats[mapping.name] = mapping.lacks
+        reader = importer(mapping, Setting(profile=question.profile, now_s=now_s, files=files))
+        for path in files:
+            counted.files += 1
+            try:
+                yield from _one(reader, path, (counted, progress, stage))
+            except StoreError as e:
+                counted.damaged[str(path)] = e.message
+                error = error or e
+        told = reader.told
+        counted.lines, counted.bad = counted.lines + told.lines, counted.bad + told.bad
+        counted.sample = [*counted.sample, *told.sample][:5]
+    if error is not None and not counted.requests:
+        raise error
+
+
+def _one(reader: Importer, path: Path, how: tuple[Counted, Progress | None, Stage]) -> Iterator[Imported]:
+    counted, progress, stage = how
+    parts = reader.read(path, progress)
+    while True:
+        with stage("reading"):
+            block = next(parts, None)
+        if block is None:
+            return
+        _count(counted, block)
+        yield block
+
+
+def _count(counted: Counted, block: Imported) -> None:
+    counted.requests += len(block.visits)
+    counted.answered += block.answered
+    counted.rows += len(block.batch)
+    counted.twice += block.twice
+    counted.clocks += block.clocks
+    if len(block.visits):
+        times = block.visits.time_s
+        first = float(times.min())
+        counted.first_s = min(counted.first_s or first, first)
+        counted.last_s = max(counted.last_s, float(times.max()))
