@@ -2,7 +2,7 @@ import argparse
 
 import pytest
 
-from wellhead.cli.ask import add_config, ask_gate, share, until
+from wellhead.cli.ask import add_config, ask_gate, until
 from wellhead.core.errors import ConfigError
 from wellhead.serve.status import Ask, Reply
 
@@ -33,7 +33,3 @@ def test_no_gate_running_says_how_to_start_one(place):
 def test_a_time_is_read_in_utc():
     assert until(1_700_000_000_000_000) == "2023-11-14 22:13 UTC"
     assert until(0) == "-"
-
-
-def test_a_share_is_a_percentage_and_nothing_is_a_dash():
-    assert (share(0.0), share(0.8312), share(1.0), share(-1.0)) == ("0.0 %", "83.1 %", "100.0 %", "-")

@@ -1,6 +1,7 @@
 import argparse
 import json
 
+import msgspec
 import pytest
 
 from wellhead.cli import findings
@@ -63,6 +64,18 @@ def test_a_finding_says_who_what_how_sure_how_much_and_why():
     assert (
         sentences(FindingRow(GUILT, "theft", "seen on a market"))[-1] == "Review: closed as theft (seen on a market)."
     )
+
+
+def test_a_reading_that_may_be_too_low_is_a_lower_bound():
+    (drawn,) = [s for s in sentences(FindingRow(msgspec.structs.replace(GUILT, at_least=1))) if s.startswith("Drawn")]
+    assert "reproduces at least 71.0 % of the model" in drawn
+
+
+def test_a_range_that_the_sentence_tells_is_not_told_twice():
+    said = "0.9 of all their inputs were new; random groups show 0.36 to 0.85"
+    told = Evidence(name="link_novelty", kind="novelty", said=said, value="0.9", low="0.36", high="0.85")
+    (line,) = [s for s in sentences(FindingRow(msgspec.structs.replace(GUILT, evidence=(told,)))) if "Evidence" in s]
+    assert line == f"Evidence (novelty): {said}"
 
 
 def test_the_gates_own_alarms_accuse_nobody():

@@ -1,5 +1,6 @@
 import argparse
 import re
+from pathlib import Path
 
 import pytest
 
@@ -56,6 +57,14 @@ def test_the_config_names_the_file(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     run("add")
     assert (tmp_path / "wellhead-keys.json").exists()
+
+
+@pytest.mark.parametrize("owner", ["", "  "])
+def test_an_empty_owner_is_a_mistake_and_makes_no_key(file, owner, capsys):
+    with pytest.raises(SystemExit):
+        run("add", "--file", file, "--owner", owner)
+    assert "expected the name of an account" in capsys.readouterr().err
+    assert not Path(file).exists()
 
 
 def test_mistakes_are_config_errors(file):

@@ -97,7 +97,7 @@ def test_a_burst_is_looked_at_as_often_as_in_a_quiet_gate(tmp_path, monkeypatch)
     records = sorted([*traffic(30, 1.9), *burst, *wide], key=lambda e: e.time_us)
     table = []
     for at_once in (256, 1):
-        monkeypatch.setattr("wellhead.cli.past.AT_ONCE", at_once)
+        monkeypatch.setattr("wellhead.detect.parts.AT_ONCE", at_once)
         (tmp_path / str(at_once)).mkdir()
         seen, _ = looked(tmp_path / str(at_once), records, 2.0)
         looks = zip(seen.principal.tolist(), seen.period.tolist(), seen.rows.tolist(), strict=True)

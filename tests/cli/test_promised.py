@@ -46,16 +46,33 @@ def test_who_was_left_out_and_who_keeps_thresholds_high():
         NOBODY, thieves=frozenset({"t2", "t1"}), accused=frozenset({"a"}), drills=frozenset({"d"})
     )
     made = promise()
-    lines = list(notes(made, survey, ["x"]))
+    lines = list(notes(made, survey, ["x"], ["t1", "t2", "a", "x"]))
     assert "Left out, reviewed as theft: t1, t2" in lines
     assert "Left out, excluded by you: x" in lines
     assert "Left out, drills: d" in lines
     assert any(line.startswith("Counted as honest, though a finding on them is open: a.") for line in lines)
     (highest,) = [line for line in lines if line.startswith("Highest in")]
     assert highest.startswith(f"Highest in big: {made.holders['big'][0][0]}")
-    assert "it would fall from" in highest
+    assert "without these it would be" in highest
+
+
+def test_who_was_not_looked_at_was_not_left_out_and_not_counted_as_honest():
+    survey = msgspec.structs.replace(NOBODY, thieves=frozenset({"t"}), accused=frozenset({"late", "t", "x"}))
+    lines = list(notes(promise(), survey, ["x", "nobody"], ["t", "x"]))
+    assert "Left out, reviewed as theft: t" in lines
+    assert "Left out, excluded by you: x" in lines
+    assert "Not in the periods calibrated, so that leaving them out changed nothing: nobody" in lines
+    assert not any("Counted as honest" in line for line in lines)
+    assert not any("Left out" in line for line in notes(promise(), survey, [], ["other"]))
+
+
+def test_a_threshold_that_would_be_lost_is_said():
+    few = calibrate(honest(465, np.random.default_rng(0), segments=["big"] * 465), None, BUDGET, Named)
+    made = msgspec.structs.replace(few, scores={"big": few.scores["big"][-300:]})
+    (highest,) = [line for line in notes(made, NOBODY, [], []) if line.startswith("Highest in")]
+    assert "there would be none in place of" in highest and "inf" not in highest
 
 
 def test_long_lists_are_cut():
     survey = msgspec.structs.replace(NOBODY, thieves=frozenset(f"t{i:02d}" for i in range(30)))
-    assert any(line.endswith("t09 and 20 more") for line in notes(promise(), survey))
+    assert any(line.endswith("t09 and 20 more") for line in notes(promise(), survey, [], survey.thieves))

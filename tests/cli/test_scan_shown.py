@@ -12,6 +12,6 @@ def test_what_was_mended_is_said():
 
 
 def test_detectors_that_lack_the_same_are_said_together():
-    lines = silence(Scanned(silent={"a": "needs x", "b": "needs x", "c": "needs y"}))
+    lines = silence({"a": "needs x", "b": "needs x", "c": "needs y"})
     assert lines[1:] == ["  needs x: a, b", "  needs y: c"]
-    assert silence(Scanned()) == []
+    assert silence({}) == []

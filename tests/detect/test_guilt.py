@@ -78,6 +78,14 @@ def test_a_new_period_starts_with_a_clean_sheet(promise):
     assert guilt.started == {"everybody": 2}
 
 
+def test_what_was_before_the_promise_is_judged_and_not_counted(promise):
+    guilt = Guilt(promise, since=2)
+    found = [a.period for p in range(4) for a in guilt.fold(looks([THIEF, [0.0] * 4], period=p))]
+    assert found == [0, 1, 2, 3]
+    assert guilt.started == {"everybody": 4}
+    assert guilt.alarms == {("p0", 2): "everybody", ("p0", 3): "everybody"}
+
+
 def test_a_segment_holds_for_the_period(promise):
     guilt = Guilt(promise)
     guilt.fold(looks([[0.0] * 4]))

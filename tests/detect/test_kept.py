@@ -63,7 +63,13 @@ def test_reviews_as_theft_mend_it():
     after = kept({"a": Tally(970, 10)}, {"a": 0.01})
     assert before.broken
     assert not after.broken
-    assert str(after) == "10 alarms among 970 principals, at most 9.7 promised"
+    assert str(after) == "10 alarms among 970 principal-periods, at most 9.7 promised"
+
+
+@pytest.mark.parametrize(("started", "said"), [(2, "0.02"), (30, "0.3"), (100, "1.0"), (1070, "10.7")])
+def test_what_was_promised_is_said_as_exactly_as_it_tells_something(started, said):
+    words = str(kept({"a": Tally(started, 0)}, {"a": 0.01}))
+    assert words == f"0 alarms among {started} principal-periods, at most {said} promised"
 
 
 def test_without_a_promise_nothing_is_broken():

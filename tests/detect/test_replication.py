@@ -22,7 +22,7 @@ def test_a_group_has_its_own_limit():
     assert signal is not None
     assert (signal.principal, signal.members, signal.threshold) == ("", ("a", "b", "c"), 0.5)
     assert "3 principals (shared network 1)" in signal.detail
-    assert "an estimated 60% of the model (of 90% attainable)" in signal.detail
+    assert "an estimated 60.0 % of the model (of 90.0 % attainable)" in signal.detail
 
 
 def test_one_principal_is_named():

@@ -42,11 +42,11 @@ def test_a_campaign_says_who_why_how_sure_and_what_was_drawn_together():
     assert finding.members == ("a", "b", "c") and closed(actions) == ["a", "b", "c"]
     assert finding.detail == (
         "3 principals act as one: one source of inputs; they never repeat each other; with the 384 answers that they "
-        "got together, a clone reproduces an estimated 70% of the model (of 90% attainable)"
+        "got together, a clone reproduces an estimated 70.0 % of the model (of 90.0 % attainable)"
     )
     assert finding.sure == (
-        "by the model of honest principals they crowd so by chance in at most 1 of 1,000,000 looks (a bound under that "
-        "model and no promised rate; at most 1 of 1,000 is accepted); of 499 random groups none was as alike"
+        "by the model of honest principals they crowd so by chance with p = 1/1,000,000 at most in a look (a bound under "
+        "that model and no promised rate; p = 1/1,000 is accepted); of 499 random groups none was as alike"
     )
     assert finding.evidence == CAMPAIGN.evidence
 

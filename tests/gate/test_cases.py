@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 from serving import NOW
 
@@ -27,6 +28,11 @@ def test_a_case_is_an_alert_and_a_decision_for_each_member():
     assert {d.decision.stance for d in decides} == {Stance.THROTTLE}
     assert made.closed == dict.fromkeys(("ann", "bob"), NOW + 86_400)
     assert made.of("ann") == [finding] == [made.find(finding.uid)]
+
+
+def test_a_reading_that_may_be_too_low_is_said_so_in_the_finding():
+    finding = cases().open(GROUND, ("ann",), msgspec.structs.replace(READING, at_least=True), 0, NOW)[0].finding
+    assert finding.at_least == 1 and cases().open(GROUND, ("ann",), READING, 0, NOW)[0].finding.at_least == 0
 
 
 def test_who_is_closed_or_allowed_meets_nothing_more():
@@ -73,3 +79,33 @@ def test_evidence_in_words_old_and_new():
         "97 % were new (90 % of honest principals: 36 % to 85 %)",
         "it asks slowly",
     ]
+    said = Evidence(name="link_novelty", kind="novelty", said="0.9; others show 0.36 to 0.8", low="0.36", high="0.8")
+    assert sentences((said,)) == [said.said]
+
+
+def test_only_what_is_in_force_is_lifted_and_only_once():
+    made = cases()
+    first = made.open(GROUND, ("ann",), None, 5, NOW)[0].finding
+    honest = Review(finding=first.uid, time_us=int((NOW + 1) * 1e6), verdict=HONEST)
+    assert made.held(NOW) == {"ann"}
+    assert len(made.review(honest)) == 1
+    assert made.review(honest) == [] and made.held(NOW) == frozenset()
+    second = made.open(GROUND, ("bob",), None, 5, NOW)[0].finding
+    over_us = int((NOW + made.policy.closed_for_s + 1) * 1e6)
+    assert made.review(Review(finding=second.uid, time_us=over_us, verdict=HONEST)) == []
+
+
+def test_what_was_lifted_before_a_restart_stays_lifted():
+    made, again = cases(), cases()
+    alert, decide = made.open(GROUND, ("ann",), None, 5, NOW)
+    (lifted,) = made.review(Review(finding=alert.finding.uid, time_us=7, verdict=HONEST))
+    for record in (alert.finding, decide.decision, lifted):
+        again.restore(record)
+    assert again.held(NOW) == frozenset()
+    assert again.review(Review(finding=alert.finding.uid, time_us=8, verdict=HONEST)) == []
+
+
+def test_what_observe_mode_only_noted_holds_nobody():
+    made = Cases(compile_policy(parse('mode = "observe"\n')))
+    made.open(GROUND, ("ann",), None, 5, NOW)
+    assert made.held(NOW) == frozenset() and made.made

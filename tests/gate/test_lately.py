@@ -34,6 +34,15 @@ def test_a_new_period_and_other_detectors_forget_what_was():
     assert np.array_equal(lately.looks(EVERYBODY).values, [[3.0, 4.0]])
 
 
+def test_a_period_that_has_come_forgets_what_was_before_anybody_is_looked_at():
+    lately = Lately()
+    lately.fold(looks([[1.0]]))
+    lately.roll(0)
+    assert len(lately.looks(EVERYBODY)) == 1
+    lately.roll(1)
+    assert len(lately.looks(EVERYBODY)) == 0
+
+
 def test_looks_below_the_first_rows_and_of_unknown_segments_are_no_looks():
     lately, early = Lately(), looks([[1.0]])
     early.rows[:] = 15

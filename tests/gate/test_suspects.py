@@ -13,6 +13,7 @@ from wellhead.detect.looks import Looking
 from wellhead.detect.promise import Promise
 from wellhead.detect.replication import Replication
 from wellhead.detect.rules import Rules
+from wellhead.detect.segments import Segments
 from wellhead.detect.signal import Context
 from wellhead.gate.observe import Observer
 from wellhead.gate.policy import compile_policy
@@ -21,15 +22,16 @@ from wellhead.gate.suspects import cold, sure
 from wellhead.meter.sketch import Sketches
 
 SEGMENT = "use=none band=first"
+DAY = 86_400.0
 NEVER = "[valve]\nmax_drawn = 1.0\nmax_drawn_group = 1.0\n"
 
 
 class World:
     """An observer whose valve never closes, and nobody's history."""
 
-    def __init__(self, toml="", promised=True):
+    def __init__(self, toml="", promised=True, segments=None):
         held = profile()
-        looking = Looking(Detectors(context=Context.of(held.space)), Sketches(held.space), 30)
+        looking = Looking(Detectors(context=Context.of(held.space)), Sketches(held.space), 30, segments)
         policy = compile_policy(parse(f'mode = "enforce"\n{NEVER}{toml}'))
         self.recorder = Recorder("m", b"k" * 32, lambda _field, value: value)
         self.observer = Observer(policy, looking, Rules(), Replication(1.1, 1.1), self.recall)
@@ -183,6 +185,171 @@ def test_its_own_broken_promise_is_an_alarm_and_reviews_as_theft_mend_it():
     for f in [f for f in world.observer.findings if f.signal == "guilt"]:
         world.observer.review(Review(finding=f.uid, time_us=0, verdict="theft"))
     assert not world.observer.suspects.kept().broken
+
+
+def made_at(time_s, **changed):
+    return msgspec.structs.replace(promise(), made_s=time_s, **changed)
+
+
+BY_USE = Segments(("use",))
+"""Whoever comes back in the next period is judged in the same segment."""
+
+
+def by_use(time_s=0.0):
+    return made_at(time_s, scores={"use=none": promise().scores[SEGMENT]})
+
+
+def replayed(made, past, findings=(), segments=None):
+    """An observer that took up a promise, folded the past, and then learnt what was found in it."""
+    world = World(promised=False, segments=segments)
+    world.observer.suspects.replaying = True
+    world.observer.suspects.take_up(made, NOW)
+    for name, now_s in past:
+        world.steal(name, now_s)
+    for finding in findings:
+        world.observer.restore(finding)
+    return world
+
+
+def test_what_was_before_the_promise_is_no_test_of_it():
+    later = NOW + 20 * DAY
+    past = [(f"old{i}", NOW) for i in range(12)]
+    live = World(promised=False, segments=BY_USE)
+    for name, now_s in past:
+        live.steal(name, now_s)
+    assert live.observer.suspects.take_up(by_use(later), later) == []
+    live.steal("new", later + 1)
+    before = live.observer.suspects.kept()
+    assert (before.principals, before.alarms, before.broken) == (1, 1, False)
+    again = replayed(by_use(later), [*past, ("new", later + 1)], live.observer.findings, BY_USE)
+    assert again.observer.suspects.resume(later + 9) == []
+    assert again.observer.suspects.kept() == before
+
+
+def test_alarms_of_periods_that_are_over_count_among_the_principals_of_those_periods():
+    world = World(promised=False, segments=BY_USE)
+    world.observer.suspects.take_up(by_use(), NOW)
+    world.steal("a")
+    world.steal("a", NOW + 31 * DAY)
+    world.ask("b", narrow(np.random.default_rng(1))(16), NOW + 31 * DAY)
+    first = world.observer.findings[0]
+    assert (world.observer.suspects.kept().principals, world.observer.suspects.kept().alarms) == (3, 2)
+    world.observer.review(Review(finding=first.uid, time_us=0, verdict="theft"))
+    assert (world.observer.suspects.kept().principals, world.observer.suspects.kept().alarms) == (2, 1)
+
+
+def test_an_alarm_counts_after_a_restart_though_the_replayed_looks_are_others():
+    (found,) = [a.finding for a in World().steal() if isinstance(a, Alert)]
+    again = World()
+    again.ask("thief", narrow(np.random.default_rng(1))(16))
+    again.observer.restore(found)
+    assert again.observer.suspects.kept().alarms == 1
+    other = World(promised=False)
+    other.observer.suspects.take_up(made_at(NOW + 1e6), NOW)
+    other.observer.restore(found)
+    assert other.observer.suspects.kept().alarms == 0
+
+
+def test_a_new_promise_is_not_broken_by_alarms_that_it_would_not_have_given():
+    world = World()
+    for i in range(12):
+        world.steal(f"like-a-thief-{i}")
+    assert world.observer.suspects.kept().broken
+    milder = made_at(NOW + 60, scores={s: v + 1e3 for s, v in promise().scores.items()})
+    assert world.observer.suspects.take_up(milder, NOW + 60) == []
+    assert (world.observer.suspects.kept().principals, world.observer.suspects.kept().alarms) == (12, 0)
+
+
+def breaches(actions):
+    return [a.finding.signal for a in actions if isinstance(a, Alert) and a.finding.signal != "guilt"]
+
+
+def test_a_promise_that_is_broken_as_soon_as_it_is_taken_up_says_so():
+    world = World(promised=False)
+    for i in range(12):
+        world.steal(f"like-a-thief-{i}")
+    assert breaches(world.observer.suspects.take_up(promise(), NOW + 60)) == ["promise"]
+    again = replayed(promise(), [(f"like-a-thief-{i}", NOW) for i in range(12)])
+    assert breaches(again.observer.suspects.resume(NOW + 60)) == ["promise"]
+    assert again.observer.suspects.breaches(NOW + 61) == []
+
+
+def test_a_promise_that_a_review_breaks_says_so():
+    world = World()
+    for i in range(12):
+        for finding in [a.finding for a in world.steal(f"like-a-thief-{i}") if isinstance(a, Alert)]:
+            world.observer.review(Review(finding=finding.uid, time_us=0, verdict="theft"))
+    assert world.observer.suspects.breaches(NOW + 60) == []
+    for finding in world.observer.findings:
+        world.observer.review(Review(finding=finding.uid, time_us=0, verdict="honest"))
+    assert breaches(world.observer.suspects.breaches(NOW + 61)) == ["promise"]
+
+
+def strangers(world, now_s=NOW):
+    rng = np.random.default_rng(5)
+    for i in range(60):
+        world.ask(f"n{i}", rng.uniform(2, 6, size=(16, WIDTH)), now_s + i)
+    return world
+
+
+def test_first_looks_before_the_promise_are_no_drift():
+    world = World(promised=False)
+    world.observer.suspects.replaying = True
+    world.observer.suspects.take_up(made_at(NOW + 3600), NOW)
+    strangers(world)
+    assert "drift" not in breaches(world.observer.suspects.resume(NOW + 3600))
+    assert not world.observer.suspects.drifted
+    live = strangers(World(promised=False))
+    live.observer.suspects.take_up(made_at(NOW + 3600), NOW + 3600)
+    assert not live.observer.suspects.drifted
+
+
+def test_drift_stays_said_after_a_restart_until_another_promise():
+    found = [f for f in strangers(World()).observer.findings if f.signal == "drift"]
+    again = replayed(promise(), [], found)
+    assert again.observer.suspects.resume(NOW + 90) == [] and again.observer.suspects.drifted
+    calibrated = replayed(made_at(NOW + 80), [], found)
+    assert calibrated.observer.suspects.resume(NOW + 90) == [] and not calibrated.observer.suspects.drifted
+
+
+def test_drift_that_only_a_restart_finds_is_said():
+    world = World(promised=False)
+    world.observer.suspects.replaying = True
+    world.observer.suspects.take_up(promise(), NOW)
+    strangers(world)
+    assert "drift" in breaches(world.observer.suspects.resume(NOW + 90))
+
+
+def test_nobody_is_accused_for_a_period_that_is_over():
+    world = replayed(promise(), [("thief", NOW)])
+    assert world.observer.suspects.resume(NOW + 200 * DAY) == []
+    assert world.observer.looking.rows == {} and world.observer.suspects.standing("thief").word == ""
+    late = World(promised=False)
+    late.steal()
+    assert late.observer.suspects.take_up(promise(), NOW + 200 * DAY) == []
+    assert sum(late.observer.suspects.seen().values()) == 1
+
+
+def test_of_a_segment_that_was_never_calibrated_nothing_is_said():
+    world = World(promised=False)
+    other = msgspec.structs.replace(promise(), scores={"use=batch": promise().scores[SEGMENT]})
+    world.observer.suspects.take_up(other, NOW)
+    assert world.steal() == []
+    standing = world.observer.suspects.standing("thief")
+    assert (standing.p, standing.word) == (-1.0, "nobody like it was calibrated")
+
+
+def test_a_false_alarm_is_no_established_guilt_also_after_a_restart():
+    world = World()
+    world.steal()
+    assert world.observer.suspects.standing("thief").alarmed
+    (finding,) = world.observer.findings
+    review = Review(finding=finding.uid, time_us=0, verdict="honest")
+    world.observer.review(review)
+    again = replayed(promise(), [("thief", NOW)], [finding, review])
+    again.observer.suspects.resume(NOW + 9)
+    for each in (world, again):
+        assert not each.observer.suspects.standing("thief").alarmed
 
 
 def test_drift_is_an_alarm_once():

@@ -2,12 +2,18 @@ import stat
 
 import numpy as np
 import pytest
-from serving import NOW, WIDTH, exchange
+from bygone import BEGAN, DAY, event, traffic, write_log
+from serving import NOW, WIDTH, Clock, exchange
 
 from wellhead.audit.entries import records
+from wellhead.cli.past import folded, survey_of
+from wellhead.config import parse
 from wellhead.core.errors import ConfigError, ProfileError
 from wellhead.core.event import Gap
+from wellhead.detect.looks import joined
+from wellhead.gate.suspects import Suspects
 from wellhead.meter.reading import read
+from wellhead.serve import promises
 from wellhead.serve.assemble import assemble, rules_of, secret
 
 RNG = np.random.default_rng(6)
@@ -89,6 +95,29 @@ def test_a_profile_of_another_model_is_refused(place, clock):
     other = msgspec.structs.replace(config, model=msgspec.structs.replace(config.model, name="other"))
     with pytest.raises(ProfileError, match="`other`, got one of `m`"):
         assemble(other, clock)
+
+
+def test_a_restart_looks_where_calibration_looks_also_over_the_end_of_a_period(tmp_path, monkeypatch):
+    near = [event(9000 + i, f"q{i % 7}", BEGAN + DAY - 30 + i, rows=9) for i in range(60)]
+    records_of = sorted([*traffic(30, 2.0, requests=9), *near], key=lambda e: e.time_us)
+    words = 'alarm_budget = "1 per 100 principals per 1 days"\nrefit = false\n'
+    config = parse(write_log(tmp_path, records_of, 2.0) + f'origin = "o"\n[detect]\n{words}')
+    folder, seen = tmp_path / "log", []
+    survey = survey_of(folder)
+    looking = promises.looking_of(config, None, survey.first_s)
+    calibrated = list(folded(folder, looking, None, survey))
+    monkeypatch.setattr(Suspects, "judge", lambda _self, looks, _now_s: seen.append(looks) or [])
+    worker = assemble(config, Clock(BEGAN + 2 * DAY))
+    worker.stop()
+
+    def table(parts):
+        at = joined([p for p in parts if len(p)])
+        names = [at.names[i] for i in at.principal.tolist()]
+        return sorted(zip(names, at.period.tolist(), at.rows.tolist(), at.segments, strict=True)), at.values
+
+    (live, values), (past, expected) = table(seen), table(calibrated)
+    assert live == past and {p for _, p, _, _ in live} == {0, 1}
+    assert np.array_equal(values, expected, equal_nan=True)
 
 
 def test_secrets_are_private_and_stay(tmp_path):

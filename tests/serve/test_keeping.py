@@ -1,6 +1,7 @@
 import os
 import time
 
+import msgspec
 import numpy as np
 import pytest
 from processes import Gate
@@ -33,17 +34,17 @@ def config(place):
     return config
 
 
-def keep(config):
+def keep(config, made_s=0.0):
     """Write the promise where a gate takes it up."""
     path = promises.path_of(config)
     path.parent.mkdir(exist_ok=True)
-    path.write_bytes(promise().to_bytes())
+    path.write_bytes(msgspec.structs.replace(promise(), made_s=made_s).to_bytes())
 
 
-def steal(worker, name="thief"):
+def steal(worker, name="thief", now_s=NOW):
     rng = np.random.default_rng(3)
     for step in range(4):
-        worker.put(exchange_of(name, rng.uniform(-3, 3, size=(16, WIDTH)).astype(np.float32), NOW + 0.5 * step))
+        worker.put(exchange_of(name, rng.uniform(-3, 3, size=(16, WIDTH)).astype(np.float32), now_s + 0.5 * step))
         worker.turn()
 
 
@@ -78,7 +79,7 @@ def test_the_status_says_guilt_and_the_word_of_the_promise(config, clock):
     status = desk.answer(Ask(ask="status")).status
     assert [(s.principal, s.word) for s in status.standings] == [("thief", "alarmed"), ("ann", "promisable now")]
     assert status.promise.segments[0].word == "promisable now"
-    assert status.promise.kept == "1 alarms among 2 principals, at most 0.0 promised"
+    assert status.promise.kept == "1 alarms among 2 principal-periods, at most 0.02 promised"
     told = desk.answer(Ask(ask="explain", principal="thief")).explanation
     assert len(told.evidence) == 5 and "90 % of honest principals" in told.evidence[0]
     worker.stop()
@@ -130,6 +131,7 @@ def test_cold_start_says_rules_first_and_the_switch_is_announced(config, clock, 
     worker.turn()
     assert [f.signal for f in worker.observer.findings] == ["guilt"]
     assert "until now rules, the promise from now on" in capsys.readouterr().err
+    assert "from now on" not in Desk(worker, "m", 0).answer(Ask(ask="status")).status.promise.said
     worker.stop()
     assert "until now rules, the promise from now on" in marks(config)[-1]
 
@@ -143,7 +145,14 @@ def test_a_damaged_promise_leaves_what_held_before(config, clock, capsys):
     clock.now_s += 2
     worker.turn()
     assert worker.observer.suspects.promise is not None
-    assert "what held before stays in force" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "what held before stays in force" in said and str(path) in said and "`wellhead calibrate`" in said
+    path.unlink()
+    clock.now_s += 2
+    worker.turn()
+    assert worker.observer.suspects.promise is not None
+    said = capsys.readouterr().err
+    assert f"the promise at {path} is gone; it stays in force until the gate stops" in said
     worker.stop()
 
 
@@ -212,7 +221,7 @@ def test_over_real_sockets_cold_start_switch_finding_response_review_and_restart
     assert "guilt is established" in wellhead("explain", "thief", "-c", str(gate.file))[1]
     assert "closed as theft" in wellhead("findings", "close", finding.uid, "--theft", "-c", str(gate.file))[1]
     before = ask(str(place.folder / "log"), Ask(ask="status")).status
-    assert before.promise.kept == "0 alarms among 1 principals, at most 0.0 promised"
+    assert before.promise.kept == "0 alarms among 1 principal-periods, at most 0.01 promised"
     errors = gate.stop()
     assert "rules first: no promise yet" in errors and "until now rules, the promise from now on" in errors
 
@@ -256,3 +265,83 @@ def test_a_broken_promise_is_said_once_also_after_a_restart(config, clock):
     assert [f.signal for f in again.observer.findings].count("promise") == 1
     assert Desk(again, "m", 0).answer(Ask(ask="status")).status.promise.broken
     again.stop()
+
+
+def told(worker):
+    """What the gate says of its promise, and which findings there are."""
+    said = Desk(worker, "m", 0).answer(Ask(ask="status")).status.promise
+    return said.kept, said.broken, said.drifted, [(f.signal, f.members) for f in worker.observer.findings]
+
+
+def test_a_restart_counts_as_before_though_the_log_is_older_than_the_promise(config, clock):
+    """The promise was made in the period after its history, and nothing of that history tests it."""
+    worker = assemble(config, clock)
+    for i in range(12):
+        steal(worker, f"old-{i}")
+    clock.now_s += 20 * 86_400
+    keep(config, clock.now_s - 1)
+    worker.turn()
+    steal(worker, "new", clock.now_s)
+    clock.now_s += 9
+    worker.turn()
+    before = told(worker)
+    assert before[1:] == (False, False, [])
+    worker.stop()
+    again = assemble(config, clock)
+    assert told(again) == before
+    again.stop()
+
+
+def test_a_promise_that_is_broken_when_it_is_taken_up_says_so_and_a_restart_says_the_same(config, clock):
+    worker = assemble(config, clock)
+    for i in range(12):
+        steal(worker, f"like-a-thief-{i}")
+    keep(config, clock.now_s + 5)
+    clock.now_s += 9
+    worker.turn()
+    before = told(worker)
+    assert before[1] and [signal for signal, _ in before[3]].count("promise") == 1
+    worker.stop()
+    again = assemble(config, clock)
+    assert told(again) == before
+    again.stop()
+
+
+def test_a_review_that_breaks_the_promise_is_noticed_without_any_traffic(config, clock):
+    keep(config)
+    worker = assemble(config, clock)
+    desk = Desk(worker, "m", 0)
+    for i in range(12):
+        steal(worker, f"like-a-thief-{i}")
+        desk.answer(Ask(ask="review", finding=worker.observer.findings[-1].uid, verdict="theft"))
+    assert not told(worker)[1]
+    for finding in list(worker.observer.findings):
+        desk.answer(Ask(ask="review", finding=finding.uid, verdict="honest"))
+    clock.now_s += 2
+    worker.turn()
+    assert worker.observer.findings[-1].signal == "promise" and told(worker)[1]
+    worker.stop()
+
+
+def test_nobody_is_accused_of_what_a_log_of_months_ago_tells(config, clock):
+    worker = assemble(config, clock)
+    steal(worker)
+    worker.stop()
+    clock.now_s += 200 * 86_400
+    keep(config, clock.now_s)
+    again = assemble(config, clock)
+    again.turn()
+    assert again.observer.findings == [] and again.gate.decision("thief", clock()) is None
+    # nor does the linker look at them
+    assert again.observer.looking.rows == {} and again.observer.rows == {"thief": 64}
+    again.stop()
+
+
+def test_a_quiet_gate_begins_the_next_period_by_itself(config, clock):
+    worker = assemble(config, clock)
+    steal(worker)
+    clock.now_s += 31 * 86_400
+    keep(config, clock.now_s)
+    worker.turn()
+    assert worker.observer.findings == [] and worker.observer.looking.rows == {}
+    worker.stop()

@@ -29,6 +29,16 @@ def test_a_promise_for_other_periods_is_refused(place):
         promises.load(place.config(HUNDRED))
 
 
+def test_a_damaged_promise_is_named_with_the_remedy(place):
+    path = promises.path_of(place.config())
+    path.parent.mkdir()
+    for damaged in (b"nonsense", promise().to_bytes()[:-9]):
+        path.write_bytes(damaged)
+        with pytest.raises(ConfigError, match="wellhead calibrate") as caught:
+            promises.load(place.config())
+        assert str(path) in str(caught.value)
+
+
 def test_no_promise_is_none_unless_one_was_named(place):
     assert promises.load(place.config()) is None
     with pytest.raises(ConfigError, match="no such file"):

@@ -64,9 +64,9 @@ def test_a_better_refit_is_the_reading_and_can_close_the_valve(worker, monkeypat
     finish(worker)
     after = worker.observer.damage.readings[("thief",)]
     assert (after.by, after.replication) == ("refit", 0.999) and before.by != "refit"
-    assert not worker.observer.at_least("thief", after)
+    assert not after.at_least
     assert worker.gate.decision("thief", NOW) is not None
-    assert "100% of the model" in worker.observer.findings[0].detail
+    assert "99.9 % of the model" in worker.observer.findings[0].detail
 
 
 def test_a_worse_refit_changes_nothing(worker, monkeypatch):
@@ -124,9 +124,8 @@ def test_where_inputs_lie_far_out_and_nothing_was_refitted_the_reading_is_at_lea
         worker.put(exchange("noise", RNG.uniform(-4, 4, size=(32, WIDTH)), f"n{i}"))
         worker.put(exchange("plain", RNG.normal(size=(32, WIDTH)) * 0.7, f"p{i}"))
     worker.turn()
-    observer = worker.observer
-    assert observer.at_least("noise", observer.damage.readings[("noise",)])
-    assert not observer.at_least("plain", observer.damage.readings[("plain",)])
+    readings = worker.observer.damage.readings
+    assert readings[("noise",)].at_least and not readings[("plain",)].at_least
 
 
 def test_the_task_holds_what_was_told_and_the_process_says_the_best_share(worker, monkeypatch, capsys):
@@ -199,3 +198,16 @@ def test_a_task_that_was_cut_is_no_task(monkeypatch):
     with pytest.raises(WellheadError):
         pack.load("refit", pack.dump("refit", {"a": 1})[:-1])
     assert isinstance(exchange("a", np.ones(WIDTH), "r"), Exchange)
+
+
+@pytest.mark.parametrize(("mode", "refits"), [("observe", 1), ("enforce", 0)])
+def test_a_closing_that_was_only_noted_stops_no_refit(place, clock, monkeypatch, mode, refits):
+    monkeypatch.setattr(Refitting, "_learn", lambda self, sent: 0.1)
+    config = place.config("[valve]\nmax_drawn = 0.3\n[detect]\nlink_every_s = 1e6\n", mode)
+    profiles.save(config, profile())
+    worker = assemble(config, clock)
+    worker.aides = [Refitting(worker.observer)]
+    ask(worker)
+    assert worker.observer.cases.closed
+    assert finish(worker).refits == refits
+    worker.stop()

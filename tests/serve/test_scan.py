@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from metering import classifier, inputs, softmax_model
 
-from wellhead.capture.importers.registry import named
-from wellhead.core.errors import ConfigError, StoreError
-from wellhead.serve.scan import scan, sources
+from wellhead.core.errors import ConfigError
+from wellhead.serve.scan import scan
 from wellhead.serve.scan_words import Question
 from wellhead.store.columns import connect
 
@@ -89,19 +88,6 @@ def test_a_promise_over_other_detectors_is_refused(tmp_path):
         scan(Question(logs=(written(tmp_path, []),), promise=Other()), now_s=NOW)
 
 
-def test_sources_are_sorted_by_format_and_unknown_ones_refused(tmp_path, traffic):
-    a, b = written(tmp_path, traffic[:3], "a.jsonl"), written(tmp_path, [], "b.jsonl")
-    ((mapping, files),) = sources(Question(logs=(a, b), changes={"principal": ("/ip",)}))
-    assert (mapping.name, mapping.principal, [p.name for p in files]) == ("json", ("/ip",), ["a.jsonl"])
-    odd = tmp_path / "odd.log"
-    odd.write_text("what is this\n")
-    with pytest.raises(ConfigError, match="known format"):
-        sources(Question(logs=(str(odd),)))
-    assert sources(Question(logs=(str(odd),), format=named("combined")))
-    with pytest.raises(StoreError):
-        sources(Question(logs=("absent",)))
-
-
 def fields(found):
     """What does not depend on how long it took."""
     return [(f.members, f.signal, f.rows, f.replication_ppm) for f in found.findings], found.rows, found.principals
@@ -155,3 +141,38 @@ def test_scores_of_another_model_than_the_profile_leave_replication_unknown_and_
     found = scan(Question(logs=(written(tmp_path, other),), profile=classifier()), now_s=NOW)
     assert "classes" in found.silent["replication"]
     assert (found.rows, found.watching[0].principal) == (2700, "thief")
+
+
+DAYS = 4
+
+
+def daily(who, rows, input_of):
+    """So many rows a day on each of some days, the last of them in another period of two days."""
+    return [
+        {"time": 1.7e9 + d * 86_400 + i, "principal": who, "input": input_of(d, i)}
+        for d in range(DAYS)
+        for i in range(rows)
+    ]
+
+
+def test_names_and_rows_are_of_all_periods_and_a_finding_has_the_rows_of_its_hit(tmp_path):
+    lines = daily("steady", 30, lambda d, i: "same") + daily("new", 200, lambda d, i: f"{d}/{i}")
+    lines += [{"time": 1.7e9 + i, "principal": "early", "input": str(i)} for i in range(300)]
+    lines += [{"time": 1.7e9 + i, "principal": "refused", "input": "x", "status": 403} for i in range(5)]
+    log = written(tmp_path, sorted(lines, key=lambda e: e["time"]))
+    found = scan(Question(logs=(log,), period_days=2.0), now_s=NOW)
+    assert (found.principals, found.periods) == (4, 3)
+    rules = {f.members[0]: f for f in found.findings}
+    assert set(rules) == {"new", "early"}
+    for f in found.findings:
+        assert f"at {f.rows} rows" in f.detail
+    assert rules["early"].rows == 300
+
+
+def test_what_was_drawn_in_a_period_that_is_over_is_found(tmp_path, traffic):
+    thief = [e for e in traffic if e["principal"] == "thief"]
+    later = [{**line(9000 + i, "late", [0.0] * 6), "time": 1.7e9 + 40 * 86_400 + i} for i in range(40)]
+    question = Question(logs=(written(tmp_path, thief + later),), profile=classifier(), period_days=30.0, watched=0)
+    question.rules.rules = ()
+    found = scan(question, now_s=NOW)
+    assert [(f.signal, f.members, f.rows) for f in found.findings] == [("replication", ("thief",), 1500)]

@@ -5,7 +5,7 @@ import pytest
 
 from wellhead.capture.importers.registry import named
 from wellhead.core.errors import ConfigError
-from wellhead.serve.scan_quick import aggregates
+from wellhead.serve.scan_quick import aggregates, quick
 
 EVENTS = [
     {
@@ -41,3 +41,44 @@ def test_aggregates_are_those_of_a_loop(tmp_path, suffix):
 def test_lines_of_text_are_refused(tmp_path):
     with pytest.raises(ConfigError, match="leave out --quick"):
         aggregates(named("combined"), [tmp_path / "x.log"])
+
+
+def written(path, events, *more):
+    path.write_text("".join(json.dumps(e) + "\n" for e in events) + "".join(more))
+    return path
+
+
+def test_pairs_of_events_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match="got kserve"):
+        aggregates(named("kserve"), [tmp_path / "x.jsonl"])
+
+
+def test_a_caller_without_a_principal_is_its_address_and_none_is_counted(tmp_path):
+    events = [*EVENTS[:10], {"time": 1, "ip": "10.9.9.9:55"}, {"time": 2, "principal": "-", "ip": "10.9.9.9"}]
+    path = written(tmp_path / "log.jsonl", [*events, {"time": 3}], "no line of it\n")
+    found = quick([(named("json"), (path,))])
+    assert {f.principal: f.requests for f in found.lines} == {"p0": 4, "p1": 3, "p2": 3, "10.9.9.9": 2}
+    assert found.nobody == 2
+
+
+def test_a_credential_is_hashed_as_by_a_full_scan(tmp_path):
+    path = written(tmp_path / "log.jsonl", [{"time": i, "api_key": "secret"} for i in range(3)])
+    ((name, n),) = [(f.principal, f.requests) for f in aggregates(named("json"), [path])]
+    assert (name[:4], len(name), n) == ("key-", 20, 3)
+
+
+def test_numbers_are_names_and_what_is_not_there_is_unknown(tmp_path):
+    duckdb.sql(f"COPY (SELECT 42 AS user_id, 1.7e9 AS timestamp FROM range(9)) TO '{tmp_path}/log.parquet'")
+    (line,) = aggregates(named("json"), [tmp_path / "log.parquet"])
+    assert (line.principal, line.requests) == ("42", 9)
+    assert (line.inputs, line.addresses, line.confidence, line.full) == (None,) * 4
+
+
+def test_files_of_all_kinds_are_one_table(tmp_path):
+    lines = written(tmp_path / "log.jsonl", EVENTS)
+    duckdb.sql(f"COPY (FROM '{lines}') TO '{tmp_path}/log.parquet'")
+    kong = written(tmp_path / "kong.log", [{"started_at": 1, "consumer": {"username": "p0"}, "client_ip": "10.0.0.1"}])
+    found = quick([(named("json"), (lines, tmp_path / "log.parquet")), (named("kong"), (kong,))])
+    assert [(f.principal, f.requests, f.addresses) for f in found.lines] == [("p0", 161, 4), ("p1", 160, 4), ("p2", 160, 4)]
+    assert found.lines[1].confidence == pytest.approx(slow("p1")[2])
+    assert quick([]).lines == []

@@ -7,7 +7,7 @@ from serving import WIDTH, exchange
 from wellhead.audit.entries import records
 from wellhead.core.errors import AuditError
 from wellhead.core.event import Caller, Event, Gap, Query
-from wellhead.core.finding import Finding
+from wellhead.core.finding import Finding, Review
 from wellhead.core.verdict import Decision
 from wellhead.serve.assemble import assemble
 
@@ -161,3 +161,20 @@ def test_what_was_stored_before_the_profile_is_coded_and_judged_after(place, clo
     assert batch.codes.any(axis=1).all()
     worker.stop()
     assert all(e.codes == "" for e in kinds(place, Event))
+
+
+def test_what_was_noted_is_noted_no_longer_once_it_was_found_honest(place, clock):
+    place.fit()
+    worker = assemble(place.config(mode="observe"), clock)
+    for i in range(20):
+        worker.put(exchange("thief", RNG.normal(size=(32, WIDTH)), f"r{i}"))
+    worker.turn()
+    (finding,) = worker.observer.findings
+    assert worker.noted
+    honest = Review(finding=finding.uid, time_us=int(clock() * 1e6), verdict="honest")
+    assert worker.review(honest) == 1 and worker.noted == {}
+    assert worker.review(honest) == 0
+    worker.stop()
+    again = assemble(place.config(mode="observe"), clock)
+    assert again.noted == {}
+    again.stop()

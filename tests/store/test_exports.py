@@ -63,9 +63,9 @@ PROVIDERS = {
             "user_id": "anna",
             "email": "anna@example.com",
             "created_at": "2026-01-31T12:00:00.000Z",
-            "last_ip": "203.0.113.7",
+            "last_ip": "198.51.100.4",
             "identities": [{"user_id": "77", "provider": "auth0"}],
-            "app_metadata": {"plan": "free", "use": "batch job"},
+            "app_metadata": {"plan": "free", "use": "batch job", "signup_ip": "203.0.113.7"},
         }
     ],
     "okta": [
@@ -205,3 +205,8 @@ def test_any_text_gives_accounts_or_one_plain_error(text):
     except ConfigError:
         return
     assert all(account.principal for account in read.accounts)
+
+
+@pytest.mark.parametrize("column", ["last_ip", "last_login_ip"])
+def test_where_somebody_was_last_is_not_where_they_signed_up(column):
+    assert only(f"user_id,{column}\nanna,203.0.113.7\n").signup_ip == ""

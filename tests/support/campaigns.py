@@ -32,9 +32,9 @@ class World:
         p = np.exp(z - z.max(axis=1, keepdims=True))
         return p / p.sum(axis=1, keepdims=True)
 
-    def tenant(self, n, alpha, repeats=0.25, shift=0.25):
+    def tenant(self, n, alpha, repeats=0.25, shift=0.25, weights=None):
         """(inputs, ids) of one honest tenant: some rows repeat earlier ones."""
-        weights = self.rng.dirichlet(np.full(CLUSTERS, alpha))
+        weights = self.rng.dirichlet(np.full(CLUSTERS, alpha)) if weights is None else weights
         x = self.pool(n, weights) + self.rng.normal(0, shift, D)
         again = np.flatnonzero(self.rng.random(n) < repeats)
         ids = np.arange(n)
@@ -132,6 +132,17 @@ def honest(world, count, alpha=1.0, name="h", most=1024):
         found.append(
             Account(world, f"{name}{i}", x, ids, START_S + start * DAY_S, rng.uniform(0.1, 1) * (DAYS - start) * DAY_S)
         )
+    return found
+
+
+def niched(world, count, name="h", kinds=10, most=256):
+    """Honest tenants of shared niches: each asks of one to four kinds of things, and of these what others ask too."""
+    rng, found = world.rng, []
+    for i in range(count):
+        weights = np.isin(np.arange(CLUSTERS) % kinds, rng.choice(kinds, rng.integers(1, 5), replace=False))
+        n = int(np.clip(rng.lognormal(4.2, 0.8), 16, most))
+        x, ids = world.tenant(n, 0, repeats=rng.uniform(0.1, 0.5), shift=0.0, weights=weights / weights.sum())
+        found.append(Account(world, f"{name}{i}", x, ids, START_S + rng.uniform(0, 5) * DAY_S, 20 * DAY_S))
     return found
 
 

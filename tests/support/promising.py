@@ -10,7 +10,7 @@ from wellhead.core.exposure import Exposure
 from wellhead.detect.budget import AlarmBudget
 from wellhead.detect.calibrate import calibrate
 from wellhead.detect.detectors import Detectors
-from wellhead.detect.link.population import fit_population
+from wellhead.detect.link.fit import fit_population
 from wellhead.detect.looks import Looking, joined
 from wellhead.detect.signal import Context
 from wellhead.gate.record import Recorder

@@ -26,8 +26,3 @@ def ask_gate(arguments: argparse.Namespace, question: Ask) -> Reply:
 def until(expires_us: int) -> str:
     """A time of the log as people read it, UTC."""
     return datetime.fromtimestamp(expires_us / 1e6, UTC).strftime("%Y-%m-%d %H:%M UTC") if expires_us else "-"
-
-
-def share(value: float) -> str:
-    """A share as a percentage; a dash where nothing was read."""
-    return "-" if value < 0 else f"{100 * value:.1f} %"

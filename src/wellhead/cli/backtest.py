@@ -10,20 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from wellhead.cli.ask import add_config, share
+from wellhead.cli.ask import add_config
+from wellhead.cli.plain import plain
 from wellhead.core.errors import ConfigError
+from wellhead.core.words import share
 
 if TYPE_CHECKING:
     from wellhead.config import Config
-    from wellhead.core.batch import Batch
     from wellhead.detect.backtest import Backtest, Reader, Test
+    from wellhead.detect.held import Held
     from wellhead.detect.looks import Looking, Looks
-    from wellhead.meter.profile import Profile
+    from wellhead.serve.scan_words import Counted, Question
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _WIDEST = 60
 _ROWS = 256
 """Imported rows folded at once."""
+_READ = ("lines", "bad", "twice", "clocks", "skipped", "damaged")
+"""Of what was met in logs, told beside what the test did."""
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -32,19 +36,35 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     p.add_argument("rule", metavar="RULE", help="rule file or name, `unique>=0.9 and rows>=100`, or `promise`")
     add_config(p)
     p.add_argument("--logs", nargs="+", default=[], metavar="LOG", help="instead of the config's own log")
+    p.add_argument("--format", default="", metavar="NAME", help="of the logs: as in `wellhead scan`")
     p.add_argument("--top", type=int, default=20, metavar="N", help="principals shown (default: %(default)s)")
     p.add_argument("--json", action="store_true", help="all of it as JSON")
     p.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Look at the past as the gate would have, and say who would have been hit; always 0."""
-    found = backtested(_config(arguments), arguments.rule, arguments.logs)
+    """Look at the past as the gate would have, and say who would have been hit; 0, or 2 where logs are damaged."""
+    from wellhead.cli.scan import failed
+    from wellhead.serve.scan_words import Counted
+
+    counted = Counted()
+    found = backtested(_config(arguments), arguments.rule, _question(arguments), counted)
     if arguments.json:
-        print(msgspec.json.encode(found).decode())
+        read = {f: getattr(counted, f) for f in _READ} if arguments.logs else {}
+        print(msgspec.json.encode({**msgspec.structs.asdict(found), **read}).decode())
     else:
-        show(found, arguments.top)
-    return 0
+        show(found, arguments.top, counted)
+    return 2 if failed(counted) else 0
+
+
+def _question(arguments: argparse.Namespace) -> Question | None:
+    """Which logs; None for the config's own."""
+    from wellhead.capture.importers.registry import named
+    from wellhead.serve.scan_words import Question
+
+    if not arguments.logs:
+        return None
+    return Question(logs=tuple(arguments.logs), format=named(arguments.format) if arguments.format else None)
 
 
 def _config(arguments: argparse.Namespace) -> Config:
@@ -56,17 +76,19 @@ def _config(arguments: argparse.Namespace) -> Config:
     return load(arguments.config)
 
 
-def backtested(config: Config, rule: str, logs: list[str]) -> Backtest:
-    """What the test called `rule` would have done on the config's log, or on these.
+def backtested(config: Config, rule: str, question: Question | None, counted: Counted) -> Backtest:
+    """What the test called `rule` would have done on the config's log, or on the question's logs.
 
-    Raises ConfigError where there is no such rule or no history.
+    counted: told what was met in those.  Raises ConfigError where there is no such rule or no history.
     """
     from wellhead.cli.past import folded, survey_of
     from wellhead.detect.backtest import Reader, Tally
+    from wellhead.detect.held import Held
     from wellhead.serve import profiles, promises
 
     folder, profile = Path(config.audit.directory), profiles.load(config)
-    reader = Reader(promises.detectors_of(config, profile))
+    held = None if question is None else Held(bool(promises.registry_of(config).cohort))
+    reader = Reader(promises.detectors_of(config, profile), held=held)
     tally = Tally(test_of(rule, config, reader))
 
     def looking(first_s: float) -> Looking:
@@ -74,15 +96,18 @@ def backtested(config: Config, rule: str, logs: list[str]) -> Backtest:
         made.detectors = reader
         return made
 
-    if logs:
-        parts = _imported(logs, looking, profile)
+    if question is not None and held is not None:
+        parts = _imported(msgspec.structs.replace(question, profile=profile), counted, looking, held)
     else:
         survey = survey_of(folder)
         parts = folded(folder, looking(survey.first_s), profile, survey)
     for looks in parts:
         tally.fold(looks)
+    if counted.requests:
+        tally.saw(counted.first_s, counted.last_s)
     reviews = reviewed(folder) if (folder / "entries").is_dir() else {}
-    return tally.done(promises.budget_of(config).period_days, reviews)
+    found = tally.done(promises.budget_of(config).period_days, reviews)
+    return msgspec.structs.replace(found, silent=reader.silent(tally.test.names))
 
 
 def test_of(rule: str, config: Config, reader: Reader) -> Test:
@@ -123,52 +148,39 @@ def reviewed(folder: Path) -> dict[str, str]:
     return verdicts
 
 
-def _imported(logs: list[str], start: Callable[[float], Looking], profile: Profile | None) -> Iterator[Looks]:
+def _imported(question: Question, counted: Counted, start: Callable[[float], Looking], held: Held) -> Iterator[Looks]:
     """The looks of logs in any known format; start: makes the Looking whose periods begin at the first request."""
     import time
 
-    import numpy as np
-
-    from wellhead.capture.importers.registry import Setting, importer
-    from wellhead.serve.scan import sources
-    from wellhead.serve.scan_words import Question
+    from wellhead.serve.scan_sources import blocks, sources, unread
+    from wellhead.serve.scan_watch import by_period, parts
 
     looking: Looking | None = None
-    for mapping, files in sources(Question(logs=tuple(logs), profile=profile)):
-        reader = importer(mapping, Setting(profile=profile, now_s=time.time(), files=files))
-        for path in files:
-            for block in reader.read(path):
-                visits: Any = block.visits
-                if looking is None:
-                    times = np.concatenate([block.batch.time_s, visits.time_s])
-                    looking = start(float(times.min(initial=time.time())))
-                for batch in _few(block.batch):
-                    yield looking.fold(batch, visits)
-                    visits = None
+    for block in blocks(question, sources(question, counted), counted, time.time()):
+        held.notice(block.batch, block.visits)
+        if looking is None and counted.requests:
+            looking = start(counted.first_s)
+        if looking is not None:
+            for batch, visits in by_period(block.batch, block.visits, looking):
+                # as the gate has them, so that looks come at nearly the same rows
+                for part in parts(batch, visits, _ROWS):
+                    yield looking.fold(*part)
+    if not counted.requests:
+        raise ConfigError(unread(counted) or "expected requests in the logs, got none; name logs that hold some")
 
 
-def _few(batch: Batch) -> Iterator[Batch]:
-    """The rows some at a time, as the gate has them, so that looks come at nearly the same rows; at least one batch."""
-    import numpy as np
-
-    for start in range(0, max(len(batch), 1), _ROWS):
-        part = batch.take(np.arange(start, min(start + _ROWS, len(batch))))
-        present, principal = np.unique(part.principal, return_inverse=True)
-        yield msgspec.structs.replace(
-            part,
-            names=tuple(batch.names[i] for i in present),
-            attributes=tuple(batch.attributes[i] for i in present),
-            principal=principal.astype(np.int32),
-        )
-
-
-def show(found: Backtest, top: int) -> None:
+def show(found: Backtest, top: int, counted: Counted) -> None:
     """The sums, hits by day, and the first principals as a table."""
     from rich.console import Console
 
+    from wellhead.cli.scan_shown import met, silence
+
     console = Console(highlight=False)
-    for line in words(found):
-        console.print(line, markup=False, soft_wrap=True)
+    lines = [*words(found), *silence(found.silent)]
+    if counted.files:
+        lines = [f"{counted.lines:,} lines of the logs, {counted.bad:,} malformed", *met(counted), *lines]
+    for line in lines:
+        console.print(plain(line), markup=False, soft_wrap=True)
     if found.hits:
         console.print(_table(found, top))
         if len(found.hits) > top:
@@ -219,5 +231,5 @@ def _table(found: Backtest, top: int) -> Any:
         rows.add_column(head)
     for hit in found.hits[:top]:
         cells = (hit.principal, _day(hit.time_s), f"{hit.rows:,}", str(hit.periods), hit.review or "-", hit.said)
-        rows.add_row(*map(Text, cells))
+        rows.add_row(*(Text(plain(c)) for c in cells))
     return rows

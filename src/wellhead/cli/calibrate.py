@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -47,25 +47,37 @@ def run(arguments: argparse.Namespace) -> int:
 
     config = load(arguments.config)
     survey = survey_of(Path(config.audit.directory))
-    made, population = calibrated(config, profiles.load(config), survey, arguments.exclude)
-    made = msgspec.structs.replace(made, made_s=time.time())
-    show(made, survey, arguments.exclude)
+    found = calibrated(config, profiles.load(config), survey, arguments.exclude)
+    made, population = msgspec.structs.replace(found.promise, made_s=time.time()), found.population
+    show(made, survey, arguments.exclude, found.names)
     if arguments.dry_run:
         return 0
     before = _before(config)
     path = promises.path_of(config)
     write(path, made.to_bytes())
+    print(f"Wrote {path}; a running gate takes it up within seconds")
     if population is not None:
         write(promises.population_of(config), population.to_bytes())
-    print(f"Wrote {path}; a running gate takes it up within seconds")
+        print(f"Wrote {promises.population_of(config)}: honest principals, for `wellhead scan --population`")
+    else:
+        print("No population for `wellhead scan --population`: too few principals have rows that a profile coded")
     print(announced(made, before))
     return 0
 
 
+class Calibrated(NamedTuple):
+    """The promise, the population that campaigns are compared with (None where too few had codes), and whom looks were
+    taken at."""
+
+    promise: Promise
+    population: Population | None
+    names: tuple[str, ...]
+
+
 def calibrated(
     config: Config, profile: Profile | None, survey: Survey, exclude: Iterable[str] = ()
-) -> tuple[Promise, Population | None]:
-    """The promise that the log allows, and the population that campaigns are compared with.
+) -> Calibrated:
+    """What the log allows.
 
     Raises ConfigError where the log holds no whole period, or too few principals.
     """
@@ -97,18 +109,19 @@ def calibrated(
         )
     excluded = {*survey.thieves, *exclude}
     detectors: Any = looking.detectors
-    made = calibrate(joined(parts), None, budget, detectors, excluded=excluded)
+    looks = joined(parts)
+    made = calibrate(looks, None, budget, detectors, excluded=excluded)
     made = msgspec.structs.replace(made, origin_s=survey.first_s, words=config.detect.segments)
-    return made, people.population(excluded)
+    return Calibrated(made, people.population(excluded), looks.names)
 
 
 class _People:
-    """Views of some development principals at their looks: what the linker's population is fitted on."""
+    """Views of some principals at their looks: what the linker's population is fitted on."""
 
     def __init__(self, principals: int) -> None:
-        from wellhead.detect.calibrate import DEVELOPMENT, MOST
+        from wellhead.detect.calibrate import DEVELOPMENT
 
-        self._share = min(MOST, 2 * DEVELOPMENT / principals)
+        self._share = min(1.0, 2 * DEVELOPMENT / principals)
         self._parts: list[Views] = []
         self._segments: dict[str, str] = {}
 
@@ -127,7 +140,8 @@ class _People:
         """None where too few had codes."""
         import numpy as np
 
-        from wellhead.detect.link.population import ENOUGH, fit_population, rows_of
+        from wellhead.detect.link.fit import fit_population
+        from wellhead.detect.link.population import ENOUGH, rows_of
 
         if not self._parts:
             return None

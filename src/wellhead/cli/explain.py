@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from wellhead.cli.ask import add_config, ask_gate, share, until
-from wellhead.cli.status import campaign, chance
+from wellhead.cli.ask import add_config, ask_gate, until
+from wellhead.cli.status import campaign
+from wellhead.core.words import chance, share
 from wellhead.serve.status import ALARMED, Ask, Explanation
 
 
@@ -51,7 +52,7 @@ def _guilt(e: Explanation) -> list[str]:
     """How unlike honest principals it is, and what speaks most against it."""
     s = e.standing
     if s.p < 0:
-        return []
+        return [f"Among honest principals: {s.word} (segment {s.segment})."] if s.word else []
     said = "guilt is established" if s.word == ALARMED else s.word
     return [
         f"Among honest principals like it (segment {s.segment}): {chance(s.p)}; {said}.",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from wellhead.cli.ask import add_config, ask_gate, share, until
+from wellhead.cli.ask import add_config, ask_gate, until
+from wellhead.core.words import drawn
 from wellhead.serve.status import Ask, FindingRow
 
 _SHOWN = 3
@@ -54,15 +55,14 @@ def sentences(row: FindingRow) -> list[str]:
         lines.append(f"How sure: {f.sure}.")
     if f.replication_ppm >= 0:
         lines.append(
-            f"Drawn: with {f.rows} answers a clone reproduces an estimated {share(f.replication_ppm / 1e6)} of the "
-            f"model (of {share(f.attainable_ppm / 1e6)} attainable); {f.bits_milli / 1e3:.0f} bits."
+            f"Drawn: with {f.rows} answers a clone reproduces "
+            f"{drawn(f.replication_ppm / 1e6, f.attainable_ppm / 1e6, bool(f.at_least))}; {f.bits_milli / 1e3:.0f} bits."
         )
     for e in f.evidence:
         if isinstance(e, str):
             lines.append(f"Evidence: {e}")
             continue
-        beside = f" (90 % of honest principals: {e.low} to {e.high})" if e.low and e.high else ""
-        lines.append(f"Evidence ({e.kind}): {e.said}{beside}")
+        lines.append(f"Evidence ({e.kind}): {e.said}{e.beside}")
     verdict = f"closed as {row.verdict}" if row.verdict else "open; close it with --theft or --honest"
     lines.append(f"Review: {verdict}" + (f" ({row.reason})." if row.reason else "."))
     return lines

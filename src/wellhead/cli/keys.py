@@ -22,7 +22,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     keys = subparsers.add_parser("keys", help="give out, list and revoke API keys")
     verbs = keys.add_subparsers(dest="verb", metavar="VERB", required=True)
     adding = verbs.add_parser("add", help="make a key; its token is printed once and kept nowhere")
-    adding.add_argument("--owner", default="", help="account; keys of one owner count as one principal")
+    adding.add_argument("--owner", type=_some, help="account; keys of one owner count as one principal")
     adding.add_argument("--organisation", default="", help="whom the account belongs to")
     adding.add_argument("--email", default="", help="whom to write to")
     adding.add_argument("--plan", default="", help="name of a plan in the config")
@@ -36,6 +36,13 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         place.add_argument("-c", "--config", default="wellhead.toml", help="config file that names the keys file")
         place.add_argument("--file", default="", help="the keys file itself")
         verb.set_defaults(run=run)
+
+
+def _some(text: str) -> str:
+    """A name; raises ValueError for an empty one, as a script with an unset variable gives."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("expected the name of an account, got nothing; a key without owner needs no --owner")
+    return text
 
 
 def _add(arguments: argparse.Namespace) -> int:
@@ -82,7 +89,7 @@ def _place(arguments: argparse.Namespace) -> str:
 def _holder(arguments: argparse.Namespace) -> Holder:
     from wellhead.capture.keys import Holder
 
-    return Holder(expires_s=_last_second(arguments.expires), **{f: getattr(arguments, f) for f in _FIELDS})
+    return Holder(expires_s=_last_second(arguments.expires), **{f: getattr(arguments, f) or "" for f in _FIELDS})
 
 
 def _last_second(day: str) -> int:

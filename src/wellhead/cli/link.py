@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from wellhead.cli.ask import add_config, share
+from wellhead.cli.ask import add_config
+from wellhead.core.words import chance, share
 from wellhead.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from wellhead.config import Config
     from wellhead.detect.link.campaign import Campaign
     from wellhead.detect.link.population import Population
+    from wellhead.detect.looks import Looking
     from wellhead.meter.profile import Profile
     from wellhead.meter.reading import Reading
     from wellhead.meter.view import Views
@@ -60,9 +62,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError("expected a profile, got none", "accounts are compared by codes: `wellhead profile fit`")
     survey = survey_of(Path(config.audit.directory))
     since_s = survey.last_s - arguments.days * _DAY_S
-    views, looks = seen(config, profile, survey, arguments.days)
-    population, note = honest(promises.load_population(config), looks, survey)
-    found = link(views, population) if population is not None else []
+    looking, looks = seen(config, profile, survey, arguments.days)
+    views = looking.sketches.columns()
+    population, note = honest(promises.load_population(config), looks, survey, looking.segment_of)
+    alpha, segments = promises.budget_of(config).alpha, looking.segment_of
+    found = link(views, population, lambda n: segments.get(n, ""), alpha) if population is not None else []
     cases = [Case(c, drawn(config, profile, survey, c.members, since_s)) for c in found]
     if arguments.json:
         print(msgspec.json.encode({"principals": len(views), "note": note, "campaigns": cases}).decode())
@@ -83,25 +87,31 @@ class _Silent:
         return np.zeros((len(views), 0))
 
 
-def seen(config: Config, profile: Profile, survey: Survey, days: float) -> tuple[Views, Views | None]:
-    """Each principal over the last days, and the looks at them on the way, None where there were none."""
+def seen(config: Config, profile: Profile, survey: Survey, days: float) -> tuple[Looking, Views | None]:
+    """Sketches and segments of the last days, and the looks at principals on the way, None where there were none."""
     from wellhead.cli.past import folded
     from wellhead.detect.looks import Looking
+    from wellhead.detect.segments import Segments
     from wellhead.meter.sketch import Sketches
     from wellhead.meter.view import join
+    from wellhead.serve import promises
 
     # Periods are laid so that the last one ends with the log: its sketches are then exactly the window asked for.
     before = (survey.last_s - survey.first_s) // (days * _DAY_S) + 1
-    looking = Looking(_Silent(), Sketches(profile.space), days, None, survey.last_s + 1e-3 - before * days * _DAY_S)
+    origin_s = survey.last_s + 1e-3 - before * days * _DAY_S
+    segments = Segments(config.detect.segments, promises.registry_of(config).declared)
+    looking = Looking(_Silent(), Sketches(profile.space), days, segments, origin_s)
     parts: list[tuple[int, Views]] = []
     for _ in folded(Path(config.audit.directory), looking, profile, survey):
         if looking.seen is not None:
             parts.append((looking.period, looking.seen))
     last = [views for period, views in parts if period == looking.period]
-    return looking.sketches.columns(), join(last) if last else None
+    return looking, join(last) if last else None
 
 
-def honest(kept: Population | None, looks: Views | None, survey: Survey) -> tuple[Population | None, str]:
+def honest(
+    kept: Population | None, looks: Views | None, survey: Survey, segments: Mapping[str, str]
+) -> tuple[Population | None, str]:
     """Whom to compare with, and what must be said of it: those kept at calibration, or else the log's own principals.
 
     Without a calibration everybody in the log stands for the honest, a campaign among them too, which so hides itself
@@ -109,16 +119,19 @@ def honest(kept: Population | None, looks: Views | None, survey: Survey) -> tupl
     """
     import numpy as np
 
-    from wellhead.detect.link.population import ENOUGH, fit_population, rows_of
+    from wellhead.detect.link.fit import LEAST_PRINCIPALS, fit_population
+    from wellhead.detect.link.population import ENOUGH, rows_of
 
+    few = f"Too few honest principals (of {LEAST_PRINCIPALS} with 16 coded rows) to say how they crowd: none is named."
     if kept is not None:
-        return kept, ""
+        return kept, "" if len(kept.honest) else few
     if looks is not None:
         looks = rows_of(looks, np.array([n not in survey.thieves for n in looks.names], dtype=bool))
     if looks is None or len(set(looks.names)) < ENOUGH:
         return None, f"Nothing to compare with: fewer than {ENOUGH} principals with 16 coded rows, and no calibration."
     note = "Compared with everybody in the log, thieves included: `wellhead calibrate` keeps honest principals apart."
-    return fit_population(looks, lambda _: "", np.random.default_rng(_SEED)), note
+    found = fit_population(looks, segments, np.random.default_rng(_SEED))
+    return found, note if len(found.honest) else few
 
 
 def drawn(config: Config, profile: Profile, survey: Survey, members: Iterable[str], since_s: float) -> Reading | None:
@@ -162,7 +175,9 @@ def show(cases: list[Case], principals: int, note: str) -> None:
     for number, case in enumerate(cases, 1):
         c, r = case.campaign, case.reading
         read = (share(r.replication), share(r.attainable)) if r else ("-", "-")
-        table.add_row(str(number), str(len(c.members)), str(c.rows), *read, f"{c.p_value:.0e}", ", ".join(c.kinds))
+        table.add_row(
+            str(number), str(len(c.members)), str(c.rows), *read, chance(c.p_value)[2:].lstrip("= "), ", ".join(c.kinds)
+        )
     console.print(table)
     for number, case in enumerate(cases, 1):
         _say(console, "")

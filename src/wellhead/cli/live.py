@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from wellhead.cli.ask import share
+from wellhead.core.words import share
 from wellhead.core.errors import ConfigError
 
 if TYPE_CHECKING:

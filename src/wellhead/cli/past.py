@@ -11,14 +11,12 @@ import msgspec
 from wellhead.core.errors import ConfigError
 from wellhead.core.event import Coded, Event, Mark
 from wellhead.core.finding import Finding, Review
-from wellhead.detect.looks import FIRST_ROWS
+from wellhead.detect.parts import Part, answered
 
 if TYPE_CHECKING:
     from wellhead.detect.looks import Looking, Looks
     from wellhead.meter.profile import Profile
 
-AT_ONCE = 256
-"""Events folded at once, at most."""
 THEFT = "theft"
 _PEOPLE = ("guilt", "campaign", "replication")
 
@@ -75,63 +73,25 @@ def folded(folder: Path, looking: Looking, profile: Profile | None, survey: Surv
     """The looks of a log, some events at a time, none of them of two periods; drills are left out."""
     from wellhead.core.batch import from_events, visits_of
 
-    for events in _parts(folder, looking.period_of):
-        held = [_coded(e, survey.coded, profile) for e in events if _answered(e)]
-        yield looking.fold(from_events(held), visits_of(events), max(e.time_us for e in events) / 1e6)
+    for part in _parts(folder, looking.period_of):
+        held = [_coded(e, survey.coded, profile) for e in part.events if answered(e)]
+        yield looking.fold(from_events(held), visits_of(part.events), part.now_s)
 
 
-def _parts(folder: Path, period_of: Callable[[float], int]) -> Iterator[list[Event]]:
+def _parts(folder: Path, period_of: Callable[[float], int]) -> Iterator[Part]:
     from wellhead.audit.entries import records
 
-    part = _Part()
+    part = Part()
     for _, record in records(folder):
         if not isinstance(record, Event) or record.drill:
             continue
         period = period_of(record.time_us / 1e6)
         if part.ends(record, period):
-            yield part.events
-            part = part.next(period)
+            yield part
+            part = part.next()
         part.add(record, period)
     if part.events:
-        yield part.events
-
-
-class _Part:
-    """Events folded at once; it ends before a principal that passed a power of two in it asks again.
-
-    So looks come at the rows at which a quiet gate would have looked, and a burst does not jump over them.
-    rows: of each principal in the period before this part.
-    """
-
-    def __init__(self, rows: dict[str, int] | None = None, period: int = -1) -> None:
-        self.events: list[Event] = []
-        self._rows = rows or {}
-        self._passed: set[str] = set()
-        self._period = period
-
-    def ends(self, event: Event, period: int) -> bool:
-        """True where this event belongs to the next part."""
-        if not self.events or event.request == self.events[-1].request:
-            return False
-        return event.principal in self._passed or period > self._period or len(self.events) >= AT_ONCE
-
-    def add(self, event: Event, period: int) -> None:
-        """Take up an event; the rows of a request that was not answered do not count."""
-        self.events.append(event)
-        self._period = max(period, self._period)
-        before = self._rows.get(event.principal, 0)
-        rows = before + (event.rows if _answered(event) else 0)
-        self._rows[event.principal] = rows
-        if rows >= FIRST_ROWS and rows.bit_length() > before.bit_length():
-            self._passed.add(event.principal)
-
-    def next(self, period: int) -> _Part:
-        """The part after this one; nobody has rows yet where it begins a period."""
-        return _Part(period=period) if period > self._period else _Part(self._rows, self._period)
-
-
-def _answered(event: Event) -> bool:
-    return event.status == 200 and event.given > 0
+        yield part
 
 
 def _coded(event: Event, late: dict[tuple[str, int], Coded], profile: Profile | None) -> Event:

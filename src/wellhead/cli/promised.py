@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,14 +11,14 @@ if TYPE_CHECKING:
     from wellhead.detect.promise import Promise
 
 
-def show(promise: Promise, survey: Survey, exclude: Sequence[str] = ()) -> None:
-    """Print the promise by segment, who was left out, and who keeps thresholds high."""
+def show(promise: Promise, survey: Survey, exclude: Sequence[str], names: Collection[str]) -> None:
+    """Print the promise by segment, who was left out, and who keeps thresholds high. names: who was looked at."""
     from rich.console import Console
 
     console = Console()
     console.print(f"Alarm budget: {promise.budget}", markup=False, highlight=False)
     console.print(table(promise))
-    for line in notes(promise, survey, exclude):
+    for line in notes(promise, survey, exclude, names):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -40,25 +41,39 @@ def table(promise: Promise) -> Any:
     return rows
 
 
-def notes(promise: Promise, survey: Survey, exclude: Sequence[str] = ()) -> Iterator[str]:
-    """What must be said beside the table."""
+def notes(promise: Promise, survey: Survey, exclude: Sequence[str], names: Collection[str]) -> Iterator[str]:
+    """What must be said beside the table. names: who was looked at in the periods calibrated; others changed nothing."""
+    here = frozenset(names)
     yield f"Fitted on {promise.development} other principal-periods; {promise.excluded} were left out."
-    for word, names in (("reviewed as theft", survey.thieves), ("excluded by you", exclude), ("drills", survey.drills)):
-        if names:
-            yield f"Left out, {word}: {_listed(names)}"
-    if survey.accused:
+    left_out = (("reviewed as theft", survey.thieves & here), ("excluded by you", [n for n in exclude if n in here]))
+    for word, who in (*left_out, ("drills", survey.drills)):
+        if who:
+            yield f"Left out, {word}: {_listed(who)}"
+    unknown = [n for n in exclude if n not in here]
+    if unknown:
+        yield f"Not in the periods calibrated, so that leaving them out changed nothing: {_listed(unknown)}"
+    open_ones = (survey.accused & here) - survey.thieves - frozenset(exclude)
+    if open_ones:
         yield (
-            f"Counted as honest, though a finding on them is open: {_listed(survey.accused)}. "
+            f"Counted as honest, though a finding on them is open: {_listed(open_ones)}. "
             "Close it (`wellhead findings close`) and calibrate again."
         )
+    yield from _holders(promise)
+
+
+def _holders(promise: Promise) -> Iterator[str]:
+    """Who keeps thresholds high."""
     for segment, holders in promise.holders.items():
-        if promise.level(segment):
-            threshold, lower = promise.threshold(segment), promise.without(segment, len(holders))
-            said = f"to {lower:.2f}" if lower < threshold else "until more are seen"
-            yield (
-                f"Highest in {segment}: {_listed([name for name, _ in holders])}. Thieves among them keep the "
-                f"threshold high: without these it would fall from {threshold:.2f} {said}."
-            )
+        if not promise.level(segment):
+            continue
+        threshold, lower = promise.threshold(segment), promise.without(segment)
+        said = f"without these it would be {lower:.2f} in place of {threshold:.2f}"
+        if not math.isfinite(lower):
+            said = f"without these there would be none in place of {threshold:.2f}, until more principals are seen"
+        yield (
+            f"Highest in {segment}: {_listed([name for name, _ in holders])}. Thieves among them keep the "
+            f"threshold high: {said}."
+        )
 
 
 def _listed(names: Iterable[str]) -> str:

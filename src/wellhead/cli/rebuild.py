@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wellhead.cli.ask import add_config, share
+from wellhead.cli.ask import add_config
+from wellhead.core.words import share
 from wellhead.core.errors import AuditError, StoreError
 
 if TYPE_CHECKING:

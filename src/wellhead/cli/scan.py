@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wellhead.cli.scan_shown import show, write_csv
+from wellhead.cli.plain import plain
+from wellhead.cli.scan_shown import show, show_quick, write_csv, write_quick
 from wellhead.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from wellhead.capture.importers.blocks import Progress
     from wellhead.detect.promise import Promise
-    from wellhead.serve.scan_words import Question
+    from wellhead.serve.scan_words import Counted, Question
 
 FIELDS = (
     "time",
@@ -56,7 +57,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Scan; 0 where nothing was found, 1 where there are findings."""
+    """Scan; 0 where nothing was found, 1 where there are findings, 2 where logs could not be read."""
     import os
 
     # More BLAS threads cost small products up to ten times the CPU.
@@ -76,7 +77,17 @@ def run(arguments: argparse.Namespace) -> int:
         write_csv(found.findings)
     else:
         show(found, arguments.top)
-    return 1 if found.findings else 0
+    return 2 if failed(found) else 1 if found.findings else 0
+
+
+def failed(counted: Counted) -> bool:
+    """True, and said on standard error, where logs could not be read."""
+    from wellhead.serve.scan_sources import unread
+
+    words = unread(counted)
+    if words:
+        print(f"wellhead: {plain(words)}", file=sys.stderr)
+    return bool(words)
 
 
 def _words(promise: Promise | None) -> tuple[str, ...]:
@@ -154,18 +165,20 @@ def progress_bar(arguments: argparse.Namespace) -> Iterator[Progress | None]:
 
 def run_quick(arguments: argparse.Namespace) -> int:
     """Five plain aggregates of each principal, in one query."""
-    from wellhead.serve.scan import sources
-    from wellhead.serve.scan_quick import aggregates
+    from wellhead.serve.scan_quick import quick
+    from wellhead.serve.scan_sources import sources
+    from wellhead.serve.scan_words import Counted
 
-    lines = [line for mapping, files in sources(question_of(arguments)) for line in aggregates(mapping, files)]
+    counted = Counted()
+    found = quick(sources(question_of(arguments), counted))
     if arguments.json:
         import msgspec
 
-        print(msgspec.json.encode(lines).decode())
-        return 0
-    print(f"{'principal':<40} {'requests':>12} {'inputs':>12} {'addresses':>10} {'confidence':>10} {'full':>10}")
-    for line in lines[: arguments.top]:
-        sure = "-" if line.confidence is None else f"{line.confidence:.3f}"
-        name = "".join(c if c.isprintable() else "?" for c in line.principal)
-        print(f"{name:<40} {line.requests:>12,} {line.inputs:>12,} {line.addresses:>10,} {sure:>10} {line.full:>10,}")
-    return 0
+        print(msgspec.json.encode(found.lines).decode())
+    elif arguments.csv:
+        write_quick(found.lines)
+    else:
+        show_quick(found, arguments.top)
+    counted.lines = found.nobody
+    counted.requests = len(found.lines)
+    return 2 if failed(counted) else 0

@@ -7,9 +7,17 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from wellhead.cli.plain import cell, plain
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from wellhead.core.finding import Finding
-    from wellhead.serve.scan_words import Scanned
+    from wellhead.serve.scan_quick import Line, Quick
+    from wellhead.serve.scan_words import Counted, Scanned
+
+
+_LISTED = 10
 
 
 def show(found: Scanned, top: int) -> None:
@@ -18,15 +26,15 @@ def show(found: Scanned, top: int) -> None:
 
     console = Console(highlight=False)
     for line in summary(found):
-        console.print(line, markup=False)
+        console.print(plain(line), markup=False, soft_wrap=True)
     if found.findings:
         console.print(_findings(found.findings[:top]))
         if len(found.findings) > top:
             console.print(f"and {len(found.findings) - top} more; --top or --json shows them", markup=False)
     if found.watching:
         console.print(_watching(found, top))
-    for line in silence(found):
-        console.print(line, markup=False)
+    for line in silence(found.silent):
+        console.print(plain(line), markup=False, soft_wrap=True)
 
 
 def summary(found: Scanned) -> list[str]:
@@ -39,8 +47,19 @@ def summary(found: Scanned) -> list[str]:
     ]
     if found.requests:
         lines.append(f"{_when(found.first_s)} to {_when(found.last_s)}; {found.coded:,} rows coded")
-    else:
+    elif not found.lines:
         lines.append("The history is empty: there is nothing to judge.")
+    lines += met(found)
+    if found.periods > 1:
+        lines.append(f"{found.periods} periods: who is unlike the others, and campaigns, are of the last one")
+    if found.unsought:
+        lines.append(f"Campaigns were not sought: {found.unsought}")
+    return [*lines, f"Promise: {found.promise}"]
+
+
+def met(found: Counted) -> list[str]:
+    """What was met that is not as it should be."""
+    lines = []
     if found.twice or found.clocks:
         lines.append(
             f"{found.twice:,} requests came twice and count once; {found.clocks:,} times were absurd and mended"
@@ -48,19 +67,20 @@ def summary(found: Scanned) -> list[str]:
     if found.requests and not found.answered:
         lines.append("No request was an answered inference call (POST, 2xx); say which paths are with --paths REGEX")
     lines += [f"  malformed: {line}" for line in found.sample]
-    if found.unsought:
-        lines.append(f"Campaigns were not sought: {found.unsought}")
-    return [*lines, f"Promise: {found.promise}"]
+    lines += [f"  skipped, of no known format: {name}" for name in found.skipped[:_LISTED]]
+    if len(found.skipped) > _LISTED:
+        lines.append(f"  and {len(found.skipped) - _LISTED} more files of no known format")
+    return [*lines, *(f"  not read to its end: {name}" for name in found.damaged)]
 
 
 def _count(n: int, word: str) -> str:
     return f"{n:,} {word}" if n == 1 else f"{n:,} {word}s"
 
 
-def silence(found: Scanned) -> list[str]:
+def silence(silent: Mapping[str, str]) -> list[str]:
     """Which detectors said nothing, by what they lack."""
     by: dict[str, list[str]] = {}
-    for name, reason in found.silent.items():
+    for name, reason in silent.items():
         by.setdefault(reason, []).append(name)
     lines = [f"  {reason}: {', '.join(names)}" for reason, names in by.items()]
     return ["Not computed, because the log lacks what they need:", *lines] if lines else []
@@ -77,14 +97,14 @@ def _findings(findings: list[Finding]) -> object:
         table.add_column(head, justify="right" if head in ("rows", "drawn of attainable") else "left", overflow="fold")
     for f in findings:
         # callers' names and what they sent are no markup
-        why = "\n".join(sentences(f.evidence))
+        why = "\n".join(map(plain, sentences(f.evidence)))
         table.add_row(
             f.signal,
-            Text(_members(f)),
+            Text(plain(_members(f))),
             f"{f.rows:,}",
             _drawn(f),
-            Text(why or f.detail),
-            Text(f.sure),
+            Text(why or plain(f.detail)),
+            Text(plain(f.sure)),
             style=_COLOURS.get(f.signal, ""),
         )
     return table
@@ -117,11 +137,11 @@ def _watching(found: Scanned, top: int) -> object:
         table.add_column(head, justify="left" if head == "why" else "right", overflow="fold")
     for w in found.watching[:top]:
         why = "; ".join(f"{e.said} (usual: {e.low} to {e.high})" for e in w.evidence[:3])
-        table.add_row(Text(w.principal), f"{w.rows:,}", f"{w.unlike:.1f}", Text(why))
+        table.add_row(Text(plain(w.principal)), f"{w.rows:,}", f"{w.unlike:.1f}", Text(plain(why)))
     return table
 
 
-def write_csv(findings: list[Finding]) -> None:
+def write_csv(findings: Sequence[Finding]) -> None:
     """One line for each finding and member."""
     out = csv.writer(sys.stdout)
     out.writerow(
@@ -144,21 +164,45 @@ def write_csv(findings: list[Finding]) -> None:
                 (
                     f.uid,
                     f.signal,
-                    _cell(member),
+                    cell(member),
                     len(f.members),
                     f.rows,
                     f.replication_ppm,
                     f.attainable_ppm,
                     f.p_ppm,
-                    f.title,
-                    _cell(f.detail),
+                    cell(f.title),
+                    cell(f.detail),
                 )
             )
 
 
-def _cell(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    return "'" + text if text[:1] in "=+-@\t\r" else text
+_QUICK = ("principal", "requests", "inputs", "addresses", "confidence", "full")
+
+
+def show_quick(found: Quick, top: int) -> None:
+    """The principals with most requests; what the log has none of is a dash."""
+    print("{:<40} {:>12} {:>12} {:>10} {:>10} {:>10}".format(*_QUICK))
+    for line in found.lines[:top]:
+        sure = "-" if line.confidence is None else f"{line.confidence:.3f}"
+        counts = [_number(n) for n in (line.requests, line.inputs, line.addresses)]
+        cells = (plain(line.principal), *counts, sure, _number(line.full))
+        print("{:<40} {:>12} {:>12} {:>10} {:>10} {:>10}".format(*cells))
+    if len(found.lines) > top:
+        print(f"and {len(found.lines) - top:,} more; --top, --csv or --json shows them")
+    if found.nobody:
+        print(f"{found.nobody:,} lines are malformed or say no caller, and are left out")
+
+
+def write_quick(lines: Sequence[Line]) -> None:
+    """One line for each principal; what the log has none of is empty."""
+    out = csv.writer(sys.stdout)
+    out.writerow(_QUICK)
+    for line in lines:
+        out.writerow((cell(line.principal), line.requests, line.inputs, line.addresses, line.confidence, line.full))
+
+
+def _number(n: int | None) -> str:
+    return "-" if n is None else f"{n:,}"
 
 
 def _when(seconds: float) -> str:

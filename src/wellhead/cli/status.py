@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
-from wellhead.cli.ask import add_config, ask_gate, share
+from wellhead.cli.ask import add_config, ask_gate
+from wellhead.core.words import chance, share
 from wellhead.serve.status import ALARMED, Acting, Ask, Promised, Standing, Status
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_HEADS = ("principal", "rows", "rows/min", "replication", "of attainable", "drawn", "bits", "guilt", "stance")
+_LEFT_OUT = ("bits", "of attainable", "rows/min", "rows", "replication", "drawn", "guilt")
+"""Columns that a narrow terminal can do without, the first of them first."""
+_PAGE = 1000
 _SEGMENTS = 8
 _NAMED = 3
 
@@ -19,45 +28,61 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     p.set_defaults(run=run)
 
 
-def table(status: Status) -> object:
-    """The strongest principals as a rich table: damage first, then guilt."""
+def screen() -> Console:
+    """Where people look: the terminal, or, piped, a page as wide as what is written on it."""
+    from rich.console import Console
+
+    console = Console()
+    return console if console.is_terminal else Console(width=_PAGE)
+
+
+def table(status: Status, width: int = _PAGE) -> object:
+    """The strongest principals as a rich table: damage first, then guilt. Of columns only, never of names, some are
+    left out where it is narrow."""
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
-    rows = Table("principal", box=None, header_style="bold")
-    for head in ("rows", "rows/min", "replication", "of attainable", "drawn", "bits", "guilt", "stance"):
-        worded = head in ("guilt", "stance")
-        rows.add_column(head, justify="left" if worded else "right", no_wrap=worded)
-    for s in status.standings:
+    cells = [_cells(s) for s in status.standings]
+    wide = {head: 2 + max(cell_len(row[head]) for row in [*cells, {h: h for h in _HEADS}]) for head in _HEADS}
+    left_out = iter(_LEFT_OUT)
+    while sum(wide.values()) > width and (head := next(left_out, "")):
+        del wide[head]
+    rows = Table(box=None, header_style="bold")
+    for head in wide:
+        worded = head in ("principal", "guilt", "stance")
+        rows.add_column(head, justify="left" if worded else "right", no_wrap=head != "principal", overflow="fold")
+    for s, row in zip(status.standings, cells, strict=True):
         colour = "red" if s.stance != "allow" else "yellow" if s.word == ALARMED else ""
-        cells = (
-            Text(s.principal),  # a caller's own name is no markup
-            str(s.rows),
-            f"{s.rows_per_minute:.0f}",
-            (">= " if s.at_least else "") + share(s.replication),
-            share(s.attainable),
-            share(s.drawn),
-            "-" if s.bits < 0 else f"{s.bits:.0f}",
-            guilt(s),
-            s.stance,
-        )
-        rows.add_row(*cells, style=colour)
+        # a caller's own name is no markup
+        rows.add_row(*(Text(row[head]) for head in wide), style=colour)
     return rows
+
+
+def _cells(s: Standing) -> dict[str, str]:
+    """One principal, by column."""
+    shown = (
+        s.principal,
+        str(s.rows),
+        f"{s.rows_per_minute:.0f}",
+        (">= " if s.at_least else "") + share(s.replication),
+        share(s.attainable),
+        share(s.drawn),
+        "-" if s.bits < 0 else f"{s.bits:.0f}",
+        guilt(s),
+        s.stance,
+    )
+    return dict(zip(_HEADS, shown, strict=True))
 
 
 def guilt(s: Standing) -> str:
     """How unlike honest principals somebody is, in two or three words; a dash where nobody can say."""
     if s.p < 0:
-        return "-"
+        return "nobody like it" if s.word else "-"
     likely = chance(s.p)
     if s.word == ALARMED:
         return f"established, {likely}"
     return f"watching, {likely}" if s.word.endswith("watching") else likely
-
-
-def chance(p: float) -> str:
-    """A p-value in words."""
-    return f"p = 1/{1 / p:,.0f}" if 0 < p < 0.1 else f"p = {p:.2f}"
 
 
 def summary(status: Status) -> str:
@@ -104,9 +129,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         print(msgspec.json.encode(status).decode())
         return 0
-    from rich.console import Console
-
-    console = Console()
-    console.print(summary(status), markup=False, highlight=False)
-    console.print(table(status))
+    console = screen()
+    console.print(summary(status), markup=False, highlight=False, soft_wrap=True)
+    console.print(table(status, console.width))
     return 0

@@ -6,7 +6,7 @@ import argparse
 import time
 
 from wellhead.cli.ask import add_config, ask_gate
-from wellhead.cli.status import summary, table
+from wellhead.cli.status import screen, summary, table
 from wellhead.serve.status import Ask
 
 
@@ -22,16 +22,17 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(arguments: argparse.Namespace) -> int:
     """Refresh the table until interrupted."""
-    from rich.console import Console, Group
+    from rich.console import Group
     from rich.live import Live
     from rich.text import Text
 
-    looks = 0
-    with Live(console=Console(), refresh_per_second=4) as live:
+    looks, console = 0, screen()
+    with Live(console=console, refresh_per_second=4) as live:
         while True:
             status = ask_gate(arguments, Ask(ask="status", top=arguments.rows)).status
             if status is not None:
-                live.update(Group(Text(summary(status)), table(status)), refresh=True)  # type: ignore[arg-type]
+                rows = table(status, console.width)
+                live.update(Group(Text(summary(status)), rows), refresh=True)  # type: ignore[arg-type]
             looks += 1
             if arguments.looks and looks >= arguments.looks:
                 return 0

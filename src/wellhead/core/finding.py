@@ -39,6 +39,13 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     low: str = ""
     high: str = ""
 
+    @property
+    def beside(self) -> str:
+        """The honest range in words; empty where it is unknown, or in the sentence already."""
+        if not (self.low and self.high) or (self.low in self.said and self.high in self.said):
+            return ""
+        return f" (90 % of honest principals: {self.low} to {self.high})"
+
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, tag="finding", tag_field="kind"):
     """A case as stored in the log: who, what, and how much had been drawn.
@@ -46,6 +53,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, tag="finding", tag_fiel
     signal: what made it: `replication` (damage), `guilt`, `campaign`, `promise` (its own, broken) or `drift`.
     replication_ppm, attainable_ppm: parts per million of the reference set, -1 unread; bits_milli: millibits.
     evidence: the strongest first, five at most a finding; plain sentences in old logs.
+    at_least: 1 where more may have been drawn than the replication says.
     sure: how sure, and under which promise, in words.
     segment: the honest principals it was judged among.  p_ppm: conformal p-value, -1 where there is none.
     """
@@ -66,6 +74,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, tag="finding", tag_fiel
     p_ppm: int = -1
     atlas: tuple[str, ...] = ("AML.T0024.002",)
     simulated: int = 0
+    at_least: int = 0
     v: int = 1
 
 

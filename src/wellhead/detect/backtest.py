@@ -14,6 +14,7 @@ from wellhead.core.arrays import Array
 from wellhead.core.errors import ConfigError
 from wellhead.detect.detectors import Detectors
 from wellhead.detect.guilt import Guilt
+from wellhead.detect.held import Held
 from wellhead.detect.looks import FIRST_ROWS, Looks
 from wellhead.detect.promise import Promise
 from wellhead.detect.rules import FIELDS, Condition, Rule
@@ -44,9 +45,10 @@ class Struck(msgspec.Struct, frozen=True):
 
 
 class Test(Protocol):
-    """What is tried on the past."""
+    """What is tried on the past. names: of the detectors and fields that it reads."""
 
     text: str
+    names: tuple[str, ...]
 
     def hits(self, looks: Looks) -> list[Struck]:
         """The looks that it hits; each principal may be hit again and again."""
@@ -56,18 +58,30 @@ class Test(Protocol):
 class Reader:
     """Reads what detectors read, and beside it fields of View, so that both come with every look.
 
-    names: of the detectors, then of the fields.
+    names: of the detectors, then of the fields.  held: what logs have shown so far, where they may lack something.
     """
 
-    def __init__(self, detectors: Detectors, fields: Sequence[str] = FIELDS) -> None:
+    def __init__(self, detectors: Detectors, fields: Sequence[str] = FIELDS, held: Held | None = None) -> None:
         self.detectors = detectors
+        self.held = held
         self.names = (*detectors.names, *fields)
         self._fields = tuple(fields)
 
     def read(self, views: Views) -> Array:
-        """(u, S + fields) float64; a share of nothing is 0, as in rules."""
+        """(u, S + fields) float64; a share of nothing is 0, as in rules, and what the logs lack is NaN."""
         plain = [_filled(f, np.asarray(getattr(views, f), np.float64)) for f in self._fields]
-        return np.hstack([self.detectors.read(views), *(p[:, None] for p in plain)])
+        values = np.hstack([self.detectors.read(views), *(p[:, None] for p in plain)])
+        if self.held is not None:
+            values[:, self.held.blind(self.detectors)] = np.nan
+            values[:, [self.names.index(f) for f in self._fields if self.held.lacks([f])]] = np.nan
+        return values
+
+    def silent(self, names: Sequence[str]) -> dict[str, str]:
+        """Those of these that could not be computed, each with what the logs lack."""
+        if self.held is None:
+            return {}
+        missing = self.held.missing(self.detectors)
+        return {n: why for n in names if (why := missing.get(n) or self.held.lacks([n]))}
 
     def shown(self, values: Array) -> Array:
         """The same columns with the detectors' numbers as people are shown them."""
@@ -85,6 +99,7 @@ class Conditions:
 
     def __init__(self, text: str, conditions: Sequence[Condition], min_rows: int, reader: Reader) -> None:
         self.text = text
+        self.names = tuple(dict.fromkeys(c.field for c in conditions))
         self._conditions, self._min_rows, self._reader = tuple(conditions), min_rows, reader
 
     def hits(self, looks: Looks) -> list[Struck]:
@@ -111,6 +126,7 @@ class Promised:
                 "make it anew with `wellhead calibrate`",
             )
         self.text = f"promise of {promise.budget}"
+        self.names = promise.names
         self._guilt, self._detectors = Guilt(promise), len(promise.names)
 
     def hits(self, looks: Looks) -> list[Struck]:
@@ -165,9 +181,10 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
 class Backtest(msgspec.Struct, frozen=True, kw_only=True):
     """What a test would have done.
 
-    period_days: after it everybody starts anew.  first_s, last_s: of the looks.  judged: principals with FIRST_ROWS
-    rows in some period.  rate: share of principal-periods that were hit.  days: first hits by day (UTC), since first_s.
-    theft, honest: (hit, of so many reviewed).
+    period_days: after it everybody starts anew.  first_s, last_s: of the looks, or of what Tally.saw was told.
+    judged: principals with FIRST_ROWS rows in some period.  rate: share of principal-periods that were hit.
+    days: first hits by day (UTC), since first_s.  theft, honest: (hit, of so many reviewed).
+    silent: what the test reads and the logs do not hold, each with what it needs.
     """
 
     test: str
@@ -182,6 +199,7 @@ class Backtest(msgspec.Struct, frozen=True, kw_only=True):
     days: tuple[int, ...]
     theft: tuple[int, int]
     honest: tuple[int, int]
+    silent: Mapping[str, str] = {}
 
 
 class Tally:
@@ -215,6 +233,11 @@ class Tally:
                     said=struck.said,
                 )
 
+    def saw(self, first_s: float, last_s: float) -> None:
+        """Requests came from this time to that, whether or not there was a look."""
+        first, last = self._span
+        self._span = min(first, first_s), max(last, last_s)
+
     def done(self, period_days: float, reviews: Mapping[str, str]) -> Backtest:
         """What came of it. reviews: of each reviewed principal, `theft` or `honest`."""
         periods: dict[str, int] = {}
@@ -224,7 +247,7 @@ class Tally:
             msgspec.structs.replace(h, periods=periods[n], review=reviews.get(n, "")) for n, h in self._first.items()
         )
         names = {name for name, _ in self._seen}
-        first, last = self._span if names else (0.0, 0.0)
+        first, last = self._span if math.isfinite(self._span[0]) else (0.0, 0.0)
         return Backtest(
             test=self.test.text,
             period_days=period_days,

@@ -23,6 +23,7 @@ MOST = 1 / 3
 COMMON = 150
 """Development principals of the commonest segment that are enough to fit on them alone."""
 HELD = 5
+"""Principals with the largest scores that are named."""
 
 
 class Named(Protocol):
@@ -152,7 +153,8 @@ def _by_segment(
         at = np.flatnonzero(mine & (words == segment))
         at = at[np.argsort(largest[at], kind="stable")]
         held[segment] = largest[at]
-        holders[segment] = tuple((names[i], float(largest[i])) for i in at[::-1][:HELD])
+        highest = set(list(dict.fromkeys(names[i] for i in at[::-1]))[:HELD])
+        holders[segment] = tuple((names[i], float(largest[i])) for i in at[::-1] if names[i] in highest)
     return held, holders
 
 

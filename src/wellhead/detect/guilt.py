@@ -52,15 +52,18 @@ class Running(NamedTuple):
 class Guilt:
     """The running maximum of every principal in the current period, and who has alarmed in it.
 
-    started: of each segment, principal-periods seen so far: what alarms are compared with (see wellhead.detect.kept).
+    since: number of the first period that counts (see wellhead.detect.kept).  started: of each segment,
+    principal-periods from then on.  alarms: segment of each (principal, period) that alarmed from then on.
     """
 
-    def __init__(self, promise: Promise) -> None:
+    def __init__(self, promise: Promise, since: int = 0) -> None:
         self.promise = promise
+        self.since = since
         self.period = -1
         self.running: dict[str, Running] = {}
         self.alarmed: dict[str, Alarm] = {}
         self.started: dict[str, int] = {}
+        self.alarms: dict[tuple[str, int], str] = {}
         self._threshold = {s: (promise.threshold(s), promise.level(s)) for s in promise.scores}
 
     def fold(self, looks: Looks) -> list[Alarm]:
@@ -73,14 +76,21 @@ class Guilt:
             alarm = self._take(looks, i, looks.names[at], float(scores[i]))
             if alarm is not None:
                 self.alarmed[alarm.principal] = alarm
+                self.count(alarm.principal, period, alarm.segment)
                 found.append(alarm)
         return found
+
+    def count(self, name: str, period: int, segment: str) -> None:
+        """Count an alarm, once a principal and period."""
+        if period >= self.since:
+            self.alarms[name, period] = segment
 
     def _take(self, looks: Looks, i: int, name: str, score: float) -> Alarm | None:
         before = self.running.get(name)
         if before is None:
             before = Running(-np.inf, looks.segments[i])
-            self.started[before.segment] = self.started.get(before.segment, 0) + 1
+            if self.period >= self.since:
+                self.started[before.segment] = self.started.get(before.segment, 0) + 1
         self.running[name] = Running(max(before.score, score), before.segment)
         threshold, alpha = self._threshold.get(before.segment, (np.inf, 0.0))
         if not score > threshold or name in self.alarmed:

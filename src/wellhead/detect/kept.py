@@ -32,8 +32,8 @@ class Tally(NamedTuple):
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """Where one promise stands.
 
-    promised: alarms expected at most.  money: what a stake of 1 has become; broken where it reaches 1 / RISK.
-    worst: the segment with the most money, empty without one.
+    principals: principal-periods.  promised: alarms expected at most.  worst: the segment with the most money, empty
+    without one.  money: what a stake of 1 has become; broken where it reaches 1 / RISK.
     """
 
     principals: int
@@ -48,7 +48,8 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
         return self.money >= 1.0 / RISK
 
     def __str__(self) -> str:
-        said = f"{self.alarms} alarms among {self.principals} principals, at most {self.promised:.1f} promised"
+        most = f"{self.promised:.1f}" if self.promised >= 1 else f"{self.promised:.1g}"
+        said = f"{self.alarms} alarms among {self.principals} principal-periods, at most {most} promised"
         if not self.broken:
             return said
         return (

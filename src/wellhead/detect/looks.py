@@ -129,7 +129,7 @@ class Looking:
         period starts. Rows of a period that is over count in the current one.
         """
         if visits is not None and len(visits):
-            self._roll(float(visits.time_s.min()) if now_s is None else now_s)
+            self.roll(float(visits.time_s.min()) if now_s is None else now_s)
             self.sketches.visit(visits)
         if now_s is not None or not len(batch):
             return self._fold(batch, now_s)
@@ -141,7 +141,7 @@ class Looking:
         return joined(self._fold(part, float(part.time_s.max())) for part in parts)
 
     def _fold(self, batch: Batch, now_s: float | None) -> Looks:
-        self._roll(now_s)
+        self.roll(now_s)
         self.sketches.update(batch)
         for name, attributes, more in zip(batch.names, batch.attributes, batch.counts(), strict=True):
             if more and name not in self.segment_of:
@@ -158,8 +158,8 @@ class Looking:
         """The number of the period that a time (seconds since 1970 UTC) lies in, from 0 on."""
         return max(int((time_s - self._origin_s) // self._length_s), 0)
 
-    def _roll(self, now_s: float | None) -> None:
-        """Start the period of now_s, if it is later than the current one."""
+    def roll(self, now_s: float | None) -> None:
+        """Start the period of now_s (None: it is not known), if it is later than the current one."""
         period = self.period if now_s is None else self.period_of(now_s)
         if period <= self.period:
             return

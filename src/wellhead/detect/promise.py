@@ -33,7 +33,7 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
 
     names, kinds: of the S detectors.  scores: of each segment, the sorted scores (c,) of its calibration
     principal-periods, -inf for one that was never read.  first: sorted scores of all their first looks.
-    holders: of each segment, the principals with the largest scores, the largest first.
+    holders: of each segment, all scores of the principals with the largest ones, the largest first.
     development: principal-periods that the yardstick was fitted on.  excluded: principal-periods left out.
     made_s: seconds since 1970 UTC.  origin_s: when the first period began.
     words: what principals of a segment are alike in (see Segments); empty where they are everybody, or unknown.
@@ -101,11 +101,12 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
         m = self._rank(segment, self.level(segment))
         return order.interval(self.scores[segment].size, m) if m else (0.0, 0.0)
 
-    def without(self, segment: str, holders: int) -> float:
-        """The threshold if the principals with the largest scores were reviewed as thieves and left out."""
+    def without(self, segment: str) -> float:
+        """The threshold if the segment's holders were reviewed as thieves and left out; +inf where none would be."""
         held = self.scores.get(segment, _NONE)
-        scores = {**self.scores, segment: held[: max(held.size - holders, 0)]}
-        return msgspec.structs.replace(self, scores=scores).threshold(segment)
+        for _, score in self.holders.get(segment, ()):
+            held = np.delete(held, np.flatnonzero(held == score)[:1])
+        return msgspec.structs.replace(self, scores={**self.scores, segment: held}).threshold(segment)
 
     def honest(self, detector: str, rows: int) -> tuple[float, float]:
         """Where 90 % of honest principals lie at as many rows; NaN where too few were seen."""

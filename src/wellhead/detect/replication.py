@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from wellhead.core.finding import Signal
+from wellhead.core.words import drawn
 from wellhead.meter.reading import Reading
 
 
@@ -44,6 +45,6 @@ def _detail(reading: Reading, members: tuple[str, ...], reason: str) -> str:
     who = "this principal" if len(members) == 1 else f"{len(members)} principals"
     shared = f" ({reason})" if reason else ""
     return (
-        f"with the {reading.rows} answers given to {who}{shared}, a clone reproduces an estimated "
-        f"{reading.replication:.0%} of the model (of {reading.attainable:.0%} attainable)"
+        f"with the {reading.rows} answers given to {who}{shared}, a clone reproduces "
+        f"{drawn(reading.replication, reading.attainable, reading.at_least)}"
     )

@@ -140,6 +140,8 @@ def _check(rule: Rule, source: str) -> None:
         _known(condition.field, FIELDS, "field", source)
         _known(condition.op, _OPS, "operator", source)
     _known(rule.severity, _STRENGTH, "severity", source)
+    if rule.min_rows < 1:
+        raise ConfigError(f"{source}: expected min_rows of at least 1, got {rule.min_rows}", "leave it out for 32")
     for part in ("conditions", "hit", "miss"):
         if not getattr(rule, part):
             raise ConfigError(f"{source}: expected at least one entry in `{part}`, got none", "see docs/rules.md")

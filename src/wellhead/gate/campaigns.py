@@ -9,6 +9,7 @@ import msgspec
 
 from wellhead.core.finding import Action, Finding
 from wellhead.core.verdict import Stance
+from wellhead.core.words import chance, drawn
 from wellhead.detect.link.campaign import Campaign
 from wellhead.gate.cases import HONEST, Cases, Ground
 from wellhead.meter.reading import Reading
@@ -74,15 +75,13 @@ class Campaigns:
 
 
 def _ground(campaign: Campaign, reading: Reading | None, alpha: float, response: Stance) -> Ground:
-    chance = 1 / max(campaign.p_value, 1e-12)
     return Ground(
         signal="campaign",
         title="Accounts that act as one",
         detail=_detail(campaign, reading),
         evidence=campaign.evidence,
-        sure="by the model of honest principals they crowd so by chance in at most 1 of "
-        f"{chance:,.0f} looks (a bound under that model and no promised rate; at most 1 of {1 / alpha:,.0f} is "
-        f"accepted); {campaign.comparison}",
+        sure=f"by the model of honest principals they crowd so by chance with {chance(campaign.p_value)} at most in a "
+        f"look (a bound under that model and no promised rate; {chance(alpha)} is accepted); {campaign.comparison}",
         p=campaign.p_value,
         stance=response,
     )
@@ -93,6 +92,6 @@ def _detail(campaign: Campaign, reading: Reading | None) -> str:
     if reading is None:
         return said
     return (
-        f"{said}; with the {reading.rows} answers that they got together, a clone reproduces an estimated "
-        f"{reading.replication:.0%} of the model (of {reading.attainable:.0%} attainable)"
+        f"{said}; with the {reading.rows} answers that they got together, a clone reproduces "
+        f"{drawn(reading.replication, reading.attainable, reading.at_least)}"
     )

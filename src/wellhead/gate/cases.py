@@ -42,7 +42,7 @@ class Cases:
     """All findings so far.
 
     closed: principals whose valve is closed, each with the time at which that ends, seconds since 1970.
-    reviews: of findings, by uid.  made: decisions that findings asked for.
+    reviews: of findings, by uid.  made: decisions that findings asked for and nobody has lifted, by uid.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -50,7 +50,7 @@ class Cases:
         self.findings: list[Finding] = []
         self.closed: dict[str, float] = {}
         self.reviews: dict[str, Review] = {}
-        self.made: list[Decision] = []
+        self.made: dict[str, Decision] = {}
 
     def open(
         self, ground: Ground, members: tuple[str, ...], reading: Reading | None, rows: int, now_s: float
@@ -77,6 +77,7 @@ class Cases:
             p_ppm=round(ground.p * 1e6) if ground.p >= 0 else -1,
             atlas=ground.atlas,
             simulated=int(not self.policy.enforce),
+            at_least=int(reading is not None and reading.at_least),
         )
         self.findings.append(finding)
         if ground.stance <= Stance.WATCH:
@@ -107,7 +108,7 @@ class Cases:
             simulated=finding.simulated,
             subjects=finding.members,
         )
-        self.made.append(decision)
+        self.made[decision.uid] = decision
         return decision
 
     def restore(self, record: Finding | Decision | Review) -> None:
@@ -120,8 +121,10 @@ class Cases:
             self.findings.append(record)
         elif isinstance(record, Review):
             self.reviews[record.finding] = record
+        elif record.lifted:
+            self.lift(record.uid)
         elif record.origin != OPERATOR:
-            self.made.append(record)
+            self.made[record.uid] = record
             if record.stance >= Stance.THROTTLE and not (record.simulated and self.policy.enforce):
                 self.closed[record.principal] = record.expires_us / 1e6
 
@@ -132,8 +135,28 @@ class Cases:
         """
         finding = self.find(review.finding)
         self.reviews[review.finding] = review
-        mine = [d for d in self.made if d.uid.startswith(f"{finding.uid}-")] if review.verdict == HONEST else []
-        return [msgspec.structs.replace(d, lifted=1, origin=OPERATOR, start_us=review.time_us) for d in mine]
+        if review.verdict != HONEST:
+            return []
+        now_us, mine = review.time_us, [d for d in self.made.values() if d.uid.startswith(f"{finding.uid}-")]
+        for decision in mine:
+            self.lift(decision.uid)
+        return [
+            msgspec.structs.replace(d, lifted=1, origin=OPERATOR, start_us=now_us)
+            for d in mine
+            if d.expires_us > now_us
+        ]
+
+    def lift(self, uid: str) -> None:
+        """A decision holds no longer; nothing where it is none that a finding made."""
+        self.made.pop(uid, None)
+
+    def held(self, now_s: float) -> frozenset[str]:
+        """Those whom a finding really keeps from new inputs now: not noted only, not lifted, not over."""
+        return frozenset(
+            d.principal
+            for d in self.made.values()
+            if not d.simulated and d.stance >= Stance.THROTTLE and d.expires_us > now_s * 1e6
+        )
 
     def find(self, uid: str) -> Finding:
         """The finding of this uid; raises ConfigError where there is none."""
@@ -149,8 +172,4 @@ class Cases:
 
 def sentences(evidence: Sequence[Evidence | str]) -> list[str]:
     """Evidence in plain words, one piece a line, with the honest range beside each."""
-    return [e if isinstance(e, str) else e.said + _beside(e) for e in evidence]
-
-
-def _beside(e: Evidence) -> str:
-    return f" (90 % of honest principals: {e.low} to {e.high})" if e.low and e.high else ""
+    return [e if isinstance(e, str) else e.said + e.beside for e in evidence]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -33,13 +34,20 @@ class Refitted(msgspec.Struct, frozen=True):
     time_s: float
 
 
-class Damage:
-    """Ledgers of the watched, and their last readings.
+class Known(NamedTuple):
+    """What is known of principals beside their rows.
 
-    recall: rows of the past, from any thread.  plan_of: the plan of a principal, empty unknown.
+    plan_of: of one, empty unknown.  is_far_out: whether inputs of any of these lie far from the population.
     """
 
-    def __init__(self, cases: Cases, limit: Replication, recall: Recall, plan_of: Callable[[str], str]) -> None:
+    plan_of: Callable[[str], str]
+    is_far_out: Callable[[tuple[str, ...]], bool]
+
+
+class Damage:
+    """Ledgers of the watched, and their last readings. recall: rows of the past, from any thread."""
+
+    def __init__(self, cases: Cases, limit: Replication, recall: Recall, known: Known) -> None:
         self.policy: Policy = cases.policy
         self.limit = limit
         self.meter: Meter | None = None
@@ -49,7 +57,7 @@ class Damage:
         self.refits: dict[tuple[str, ...], Refitted] = {}
         self._cases = cases
         self.recall = recall
-        self._plan_of = plan_of
+        self._known = known
         self._read_at: dict[tuple[str, ...], float] = {}
 
     def add(self, batch: Batch) -> None:
@@ -92,6 +100,8 @@ class Damage:
         refit = self.refits.get(members)
         if refit and refit.share > reading.replication and now_s - refit.time_s < self.policy.window_days * DAY_S:
             reading = msgspec.structs.replace(reading, replication=refit.share, by="refit")
+        elif refit is None and self._known.is_far_out(members):
+            reading = msgspec.structs.replace(reading, at_least=True)
         self.readings[members] = reading
         return reading
 
@@ -136,7 +146,7 @@ class Damage:
         """The limit of one principal's plan, or of everybody."""
         if len(members) > 1 or not self.policy.plans:
             return self.limit
-        terms = self.policy.terms(self._plan_of(members[0]))
+        terms = self.policy.terms(self._known.plan_of(members[0]))
         return msgspec.structs.replace(self.limit, max_drawn=terms.max_drawn)
 
 

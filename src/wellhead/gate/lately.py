@@ -25,12 +25,18 @@ class Lately:
         self._rows = np.zeros(0, dtype=np.int64)
         self._time_s = np.zeros(0)
 
+    def roll(self, period: int) -> None:
+        """Forget what was, if this period is later."""
+        if period > self._period:
+            self._forget(period)
+
     def fold(self, looks: Looks) -> None:
         """Keep the last look of each; a new period, or other detectors, forget what was."""
         if not len(looks):
             return
-        if looks.period[-1] > self._period or looks.values.shape[1] != self._values.shape[1]:
-            self._forget(int(looks.period[-1]))
+        self.roll(int(looks.period[-1]))
+        if looks.values.shape[1] != self._values.shape[1]:
+            self._forget(self._period)
         read = np.flatnonzero((looks.rows >= FIRST_ROWS) & (looks.period == self._period))
         names = [looks.names[i] for i in looks.principal[read].tolist()]
         at = np.array([self._place.setdefault(n, len(self._place)) for n in names], dtype=np.int64)

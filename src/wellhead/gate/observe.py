@@ -16,7 +16,7 @@ from wellhead.detect.replication import Replication
 from wellhead.detect.rules import Rules
 from wellhead.gate.campaigns import Campaigns
 from wellhead.gate.cases import OPERATOR, Cases
-from wellhead.gate.damage import Damage, Recall
+from wellhead.gate.damage import Damage, Known, Recall
 from wellhead.gate.policy import Policy
 from wellhead.gate.suspects import Suspects
 from wellhead.meter.meter import Meter
@@ -49,7 +49,7 @@ class Observer:
         self.looking = looking
         self.rules = rules
         self.cases = Cases(policy)
-        self.damage = Damage(self.cases, limit, recall, self._plan)
+        self.damage = Damage(self.cases, limit, recall, Known(self._plan, self._is_far_out))
         self.suspects = Suspects(self.cases, looking, self._draw)
         self.campaigns = Campaigns(self.cases)
         self.rows: dict[str, int] = {}
@@ -125,16 +125,15 @@ class Observer:
 
     def far_out(self) -> frozenset[str]:
         """The watched whose inputs lie far from the population."""
-        watched = [] if self.meter is None else [n for n in self.meter.watched if n in self.looking.rows]
-        far = self.sketches.columns(watched).far_ratio > FAR_OUT if watched else ()
-        return frozenset(n for n, out in zip(watched, far, strict=True) if out)
+        return frozenset() if self.meter is None else self._far_out(self.meter.watched)
 
-    def at_least(self, name: str, reading: Reading) -> bool:
-        """True where a reading may be too low: the inputs lie far from the population, and no learner was refitted."""
-        if reading.by == "refit" or (name,) in self.damage.refits:
-            return False
-        views = self.sketches.columns([name])
-        return bool(views.far_ratio[0] > FAR_OUT)
+    def _far_out(self, names: Iterable[str]) -> frozenset[str]:
+        asking = [n for n in names if n in self.looking.rows]
+        far = self.sketches.columns(asking).far_ratio > FAR_OUT if asking else ()
+        return frozenset(n for n, out in zip(asking, far, strict=True) if out)
+
+    def _is_far_out(self, members: tuple[str, ...]) -> bool:
+        return bool(self._far_out(members))
 
     def restore(self, record: Finding | Decision | Review) -> None:
         """Take up what an earlier run had found and decided, and what people said of it."""

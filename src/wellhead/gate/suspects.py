@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 import numpy as np
@@ -11,6 +12,7 @@ from wellhead.core.arrays import Array
 from wellhead.core.errors import ConfigError
 from wellhead.core.finding import Action, Evidence, Finding
 from wellhead.core.verdict import Stance
+from wellhead.core.words import chance
 from wellhead.detect import order
 from wellhead.detect.detectors import Detectors
 from wellhead.detect.drift import Drift
@@ -19,7 +21,7 @@ from wellhead.detect.kept import Kept, Tally, kept
 from wellhead.detect.looks import FIRST_ROWS, Looking, Looks
 from wellhead.detect.promise import COARSE, NOW, Promise
 from wellhead.detect.segments import counted
-from wellhead.gate.cases import THEFT, Cases, Ground
+from wellhead.gate.cases import HONEST, THEFT, Cases, Ground
 from wellhead.gate.lately import Lately
 from wellhead.meter.reading import Reading
 
@@ -28,19 +30,20 @@ Draw = Callable[[tuple[str, ...], float], Reading | None]
 _OWN = ("promise", "drift")
 """Findings about the promise itself."""
 _NEVER = Running(-np.inf, "")
+STRANGE = "nobody like it was calibrated"
 
 
 class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
     """Where one principal stands among honest ones, in this period.
 
-    p: conformal p-value of its largest score, 1 where nothing is known.  word: what is promised to its segment.
-    alarmed: guilt was established.
+    p: conformal p-value of its largest score, -1 where nothing is known.  word: what is promised to its segment,
+    STRANGE where that was never calibrated.  alarmed: guilt was established, and no review found it a false alarm.
     """
 
     segment: str = ""
     score: float = -np.inf
     threshold: float = np.inf
-    p: float = 1.0
+    p: float = -1.0
     word: str = ""
     alarmed: bool = False
 
@@ -60,7 +63,7 @@ class Suspects:
         self._cases = cases
         self._draw = draw
         self._guilt: Guilt | None = None
-        self._accused: dict[str, int] = {}
+        self._accused: dict[tuple[str, int], str] = {}
         self._warned: dict[str, float] = {}
         self._lately = Lately()
         self._held: list[tuple[Alarm, Array]] = []
@@ -83,39 +86,50 @@ class Suspects:
         Those who are there are judged by their last look: no look is taken that calibration would not have taken.
         """
         self.check(promise)
-        self.promise, self._guilt, self.drift = promise, Guilt(promise), Drift(promise.first)
+        # calibration ended before the period in which the promise was made: whoever asks in it is a test of the promise
+        guilt = Guilt(promise, self.looking.period_of(promise.made_s))
+        self.promise, self._guilt, self.drift = promise, guilt, Drift(promise.first)
         self._warned = {said: at for said, at in self._warned.items() if at >= promise.made_s}
-        return self.judge(self._lately.looks(self.looking.segment_of), now_s)
+        if self.replaying:
+            return []
+        self.roll(now_s)
+        looks = self._lately.looks(self.looking.segment_of)
+        alarms = guilt.fold(looks) if len(looks) else []
+        return self._accuse_all([(a, looks.values[a.look]) for a in alarms], now_s) + self.breaches(now_s)
 
     def resume(self, now_s: float) -> list[Action]:
-        """The past has been folded: accuse whoever alarmed in it, and whom no earlier run had accused."""
+        """The past has been folded: accuse whoever alarmed in this period, and whom no earlier run had accused."""
         self.replaying, held, self._held = False, self._held, []
-        return [
-            action
-            for a, v in held
-            if a.period == self.looking.period and self._fresh(a)
-            for action in self._accuse(a, v, now_s)
-        ]
+        self.roll(now_s)
+        return self._accuse_all([(a, v) for a, v in held if a.period == self.looking.period], now_s) + self.breaches(
+            now_s
+        )
 
-    def _fresh(self, alarm: Alarm) -> bool:
-        return self._accused.get(alarm.principal) != alarm.period
+    def roll(self, now_s: float) -> None:
+        """It is now_s: nobody is accused for a period that is over."""
+        self.looking.roll(now_s)
+        self._lately.roll(self.looking.period)
+        self._count()
+
+    def _accuse_all(self, alarms: Iterable[tuple[Alarm, Array]], now_s: float) -> list[Action]:
+        """Accuse those whom nobody accused in that period before; values: (S,) of the look of each."""
+        fresh = [(a, v) for a, v in alarms if (a.principal, a.period) not in self._accused]
+        return [action for a, v in fresh for action in self._accuse(a, v, now_s)]
 
     def judge(self, looks: Looks, now_s: float) -> list[Action]:
         """Score these looks; an alarm for whoever passed the threshold of its segment for the first time."""
         self._count()
         self._lately.fold(looks)
         promise, guilt = self.promise, self._guilt
-        if promise is None or guilt is None or not len(looks):
+        if promise is None or guilt is None or self.drift is None or not len(looks):
             return []
-        first = self._first_scores(promise, guilt, looks)
-        alarms = [a for a in guilt.fold(looks) if self._fresh(a)]
+        drifted = self.drift.fold(self._first_scores(promise, guilt, looks))
+        alarms = [(a, looks.values[a.look]) for a in guilt.fold(looks)]
         if self.replaying:
-            self._held += [(a, looks.values[a.look]) for a in alarms]
-            if self.drift is not None:
-                self.drift.fold(first)
+            self._held += alarms
             return []
-        found = [action for a in alarms for action in self._accuse(a, looks.values[a.look], now_s)]
-        return found + self._breaches(first, bool(alarms), now_s)
+        found = self._accuse_all(alarms, now_s)
+        return found + (self.breaches(now_s) if alarms or drifted else [])
 
     def _count(self) -> None:
         """When a period is over, add its principals to the census."""
@@ -125,11 +139,11 @@ class Suspects:
             self._period = self.looking.segment_of
 
     def _first_scores(self, promise: Promise, guilt: Guilt, looks: Looks) -> Array:
-        """Scores of those whose first look at which anything was read this is."""
+        """Scores of those whose first look at which anything was read this is, since the promise was made."""
         running = guilt.running if looks.period[0] <= guilt.period else {}
         fresh = [
             i
-            for i in np.flatnonzero(looks.rows >= FIRST_ROWS).tolist()
+            for i in np.flatnonzero((looks.rows >= FIRST_ROWS) & (looks.time_s >= promise.made_s)).tolist()
             if running.get(looks.names[looks.principal[i]], _NEVER).score == -np.inf
         ]
         scores = promise.score(looks.values[fresh], looks.rows[fresh]) if fresh else np.zeros(0)
@@ -141,7 +155,6 @@ class Suspects:
         detectors = self.looking.detectors
         if promise is None or not isinstance(detectors, Detectors):
             return []
-        self._accused[name] = alarm.period
         shown = evidence(promise, detectors, values, alarm.rows)
         now = promise.word(alarm.segment) == NOW
         ground = Ground(
@@ -154,15 +167,22 @@ class Suspects:
             p=alarm.p,
             stance=self._cases.policy.response if now else Stance.WATCH,
         )
-        return self._cases.open(ground, (name,), self._draw((name,), now_s), alarm.rows, now_s)
+        actions = self._cases.open(ground, (name,), self._draw((name,), now_s), alarm.rows, now_s)
+        self._accused[name, alarm.period] = self._cases.findings[-1].uid
+        return actions
 
-    def _breaches(self, first: Array, alarmed: bool, now_s: float) -> list[Action]:
+    @property
+    def drifted(self) -> bool:
+        """True where traffic was found to have drifted, by this run or an earlier one, since the promise was made."""
+        return "drift" in self._warned
+
+    def breaches(self, now_s: float) -> list[Action]:
         """The promise's own alarms: broken, or made for traffic that is no longer there. Once each."""
         found: list[Action] = []
-        if self.drift is not None and self.drift.fold(first) and "drift" not in self._warned:
+        if self.drift is not None and self.drift.drifted and not self.drifted:
             said = f"the first looks of {self.drift.seen} principals no longer resemble those of calibration"
             found += self._warn("drift", "Traffic has drifted", said, now_s)
-        standing = self.kept() if alarmed and "promise" not in self._warned else None
+        standing = self.kept() if "promise" not in self._warned else None
         if standing is not None and standing.broken:
             found += self._warn("promise", "The promise is broken", str(standing), now_s)
         return found
@@ -173,49 +193,55 @@ class Suspects:
         return self._cases.open(ground, (), None, 0, now_s)
 
     def kept(self) -> Kept | None:
-        """Realised alarms against promised ones, since the promise was taken up; None without a promise."""
+        """Realised alarms against promised ones, of principal-periods since the promise was made; None without one."""
         promise, guilt = self.promise, self._guilt
         if promise is None or guilt is None:
             return None
-        alarms, thefts = self._alarms()
-        tallies = {
-            s: Tally(started - thefts.get(s, 0), alarms.get(s, 0) - thefts.get(s, 0))
-            for s, started in guilt.started.items()
-        }
+        accused = {key: segment for key, segment in guilt.alarms.items() if key in self._accused}
+        alarms = Counter(accused.values())
+        thefts = Counter(segment for key, segment in accused.items() if self._verdict(*key) == THEFT)
+        tallies = {s: Tally(started - thefts[s], alarms[s] - thefts[s]) for s, started in guilt.started.items()}
         return kept(tallies, {s: promise.level(s) for s in promise.scores})
 
-    def _alarms(self) -> tuple[dict[str, int], dict[str, int]]:
-        """Of each segment, principals that alarmed, and those of them that a review found to be thieves."""
-        alarms, thefts = dict[str, int](), dict[str, int]()
-        for f in self._cases.findings:
-            if f.signal == "guilt" and f.members and f.members[0] in self._accused:
-                alarms[f.segment] = alarms.get(f.segment, 0) + 1
-                review = self._cases.reviews.get(f.uid)
-                if review is not None and review.verdict == THEFT:
-                    thefts[f.segment] = thefts.get(f.segment, 0) + 1
-        return alarms, thefts
+    def _verdict(self, name: str, period: int) -> str:
+        """What people found an accusation to be, empty where there is none, or nobody looked."""
+        review = self._cases.reviews.get(self._accused.get((name, period), ""))
+        return review.verdict if review else ""
 
     def restore(self, finding: Finding) -> None:
         """An earlier run has said this: not a second time in the period that is being folded."""
+        at_s, made_s = finding.time_us / 1e6, self.promise.made_s if self.promise else 0.0
         if finding.signal == "guilt":
-            self._accused.update(dict.fromkeys(finding.members, self.looking.period))
-        elif finding.signal in _OWN:
-            self._warned[finding.signal] = finding.time_us / 1e6
+            # a batch is judged by the clock: its rows may be of the period before
+            period = max(self.looking.period, self.looking.period_of(at_s))
+            self._accused.update(dict.fromkeys(((m, period) for m in finding.members), finding.uid))
+            self._recount(finding, period)
+        elif finding.signal in _OWN and at_s >= made_s:
+            self._warned[finding.signal] = at_s
+
+    def _recount(self, finding: Finding, period: int) -> None:
+        """An alarm under this promise counts, also where the replayed looks are not quite those that were taken."""
+        promise, guilt = self.promise, self._guilt
+        if promise is None or guilt is None or finding.time_us / 1e6 < promise.made_s:
+            return
+        if 0 <= finding.p_ppm <= 1e6 * promise.level(finding.segment):
+            for name in finding.members:
+                guilt.count(name, period, finding.segment)
 
     def standing(self, name: str) -> Suspicion:
         """Where a principal stands; nothing is said of one that no look was taken at."""
         segment = self.looking.segment_of.get(name, "")
         promise, guilt = self.promise, self._guilt
-        if promise is None or guilt is None or name not in guilt.running:
+        if promise is None or guilt is None or guilt.period != self.looking.period or name not in guilt.running:
             return Suspicion(segment=segment)
         score, segment = guilt.running[name]
         return Suspicion(
             segment=segment,
             score=score,
             threshold=promise.threshold(segment),
-            p=promise.p_value(segment, score),
-            word=promise.word(segment),
-            alarmed=self._accused.get(name) == self.looking.period,
+            p=promise.p_value(segment, score) if segment in promise.scores else -1.0,
+            word=promise.word(segment) if segment in promise.scores else STRANGE,
+            alarmed=(name, guilt.period) in self._accused and self._verdict(name, guilt.period) != HONEST,
         )
 
     def evidence(self, name: str) -> tuple[Evidence, ...]:
@@ -239,7 +265,7 @@ def sure(promise: Promise, segment: str, score: float) -> str:
     """How sure an alarm is, and under which promise, in words."""
     p, level = promise.p_value(segment, score), promise.level(segment)
     return (
-        f"p = 1/{1 / p:,.0f} among honest principals like it (segment {segment}); promised: at most 1 of "
+        f"{chance(p)} among honest principals like it (segment {segment}); promised: at most 1 of "
         f"{1 / level:,.0f} honest principals in {promise.budget.period_days} days; 95 % sure"
     )
 

@@ -29,6 +29,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     attainable, floor: of the profile.  bits: 1/2 log2 det(I + A / sigma^2), 0 and up.
     by: `scores`, `labels`, `both` or `values`, whichever gave most; `nothing` for an empty ledger.
     within: regressors: share of the reference set reproduced to a tenth of a standard deviation; else as replication.
+    at_least: replication may be too low: the inputs lie far from the population, and no learner was refitted.
     """
 
     rows: int
@@ -38,6 +39,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     bits: float
     by: str
     within: float
+    at_least: bool = False
 
     @property
     def drawn(self) -> float:

@@ -19,7 +19,7 @@ from wellhead.core.event import Event, Mark
 from wellhead.core.finding import Finding, Review
 from wellhead.core.verdict import Decision
 from wellhead.defend.pipeline import Pipeline
-from wellhead.detect.looks import FIRST_ROWS
+from wellhead.detect.parts import Part, answered
 from wellhead.detect.replication import Replication
 from wellhead.detect.rules import Rules
 from wellhead.gate.gate import Gate
@@ -36,7 +36,6 @@ from wellhead.serve.worker import Aide, Books, Worker
 from wellhead.store.history import History, rebuild
 from wellhead.store.personal import Personal
 
-_REPLAY = 1024
 _KEY_BYTES = 32
 
 
@@ -145,33 +144,27 @@ def restore(worker: Worker, folder: Path, profile: str) -> str:
     profile: id of the one in force; only its codes say where rows lie, those of an older one have another width.
     Returns what was said of the promise last.
     """
-    observer, waiting, pending = worker.observer, list[Event](), dict[str, int]()
-    today = int(worker.clock() // DAY_S)
+    observer, part = worker.observer, Part()
+    period_of, today = observer.looking.period_of, int(worker.clock() // DAY_S)
     decisions: list[Decision] = []
     said = ""
 
     def fold() -> None:
-        if waiting:
-            answered = [e for e in waiting if e.status == 200 and e.given > 0]
-            observer.observe(from_events(answered), waiting[-1].time_us / 1e6, visits_of(waiting))
-            waiting.clear()
-            pending.clear()
-
-    def is_due(name: str) -> bool:
-        before = observer.looking.rows.get(name, 0)
-        total = before + pending.get(name, 0)
-        return total >= FIRST_ROWS and total.bit_length() > before.bit_length()
+        nonlocal part
+        done, part = part, part.next()
+        if done.events:
+            told = [e for e in done.events if answered(e)]
+            held = [e if e.profile == profile else msgspec.structs.replace(e, codes="") for e in told]
+            observer.observe(from_events(held), done.now_s, visits_of(done.events))
 
     for _, record in records(folder):
         if isinstance(record, Event):
-            # whoever passed a power of two is looked at before it asks more, as the gate did
-            if len(waiting) >= _REPLAY or is_due(record.principal):
+            period = period_of(record.time_us / 1e6)
+            if part.ends(record, period):
                 fold()
-            waiting.append(record if record.profile == profile else msgspec.structs.replace(record, codes=""))
-            if record.status == 200 and record.given > 0 and record.time_us // 1_000_000 // DAY_S == today:
+            part.add(record, period)
+            if answered(record) and record.time_us // 1_000_000 // DAY_S == today:
                 worker.gate.spent(record.principal, today, record.rows)
-            if record.status == 200 and record.given > 0:
-                pending[record.principal] = pending.get(record.principal, 0) + record.rows
         elif isinstance(record, Finding | Review | Decision):
             fold()
             observer.restore(record)

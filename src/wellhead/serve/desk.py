@@ -97,7 +97,7 @@ class Desk:
         reading = self._observer.damage.readings.get((name,))
         suspicion = self._observer.suspects.standing(name)
         drawn = reading.drawn if reading else -1.0
-        return (suspicion.alarmed, drawn, -suspicion.p, self._observer.rows[name])
+        return (suspicion.alarmed, drawn, -abs(suspicion.p), self._observer.rows[name])
 
     def _standing(self, name: str) -> Standing:
         now_s, observer = self._now_s(), self._observer
@@ -111,7 +111,7 @@ class Desk:
             stance=Stance(decision.stance).name.lower() if decision else "allow",
             reason=decision.reason if decision else "",
             expires_us=decision.expires_us if decision else 0,
-            p=suspicion.p if suspicion.word else -1.0,
+            p=suspicion.p,
             segment=suspicion.segment,
             word=ALARMED if suspicion.alarmed else suspicion.word,
         )
@@ -125,7 +125,7 @@ class Desk:
             drawn=reading.drawn,
             bits=reading.bits,
             by=reading.by,
-            at_least=observer.at_least(name, reading),
+            at_least=reading.at_least,
         )
 
     def _strongest(self, name: str) -> Decision | None:
@@ -146,7 +146,7 @@ class Desk:
                 unique_ratio=observer.sketches.view(name).unique_ratio,
                 signals=tuple(s.detail for s in observer.hits.get(name, ())),
                 shares_with=tuple(sorted({m for g in groups for m in g.members} - {name})),
-                findings=tuple(f"{f.uid}: {f.title}: {f.detail}" for f in observer.cases.of(name)),
+                findings=tuple(self._said(f) for f in observer.cases.of(name)),
                 limit=observer.damage.limit.max_drawn if name not in policy.allow else 1.0,
                 evidence=tuple(sentences(observer.suspects.evidence(name))),
                 campaign=tuple(m for m in campaign.members if m != name) if campaign else (),
@@ -222,16 +222,21 @@ class Desk:
             else []
         )
         return Promised(
-            said=announced(promise) if promise else cold(suspects.seen()),
+            said=announced(promise, promise) if promise else cold(suspects.seen()),
             budget=str(promise.budget) if promise else "",
             segments=tuple(rows),
             kept=str(standing) if standing and standing.principals else "",
             broken=bool(standing and standing.broken),
-            drifted=bool(suspects.drift and suspects.drift.drifted),
+            drifted=suspects.drifted,
             campaigns=len(self._observer.campaigns.standing),
             looks=sum(a.looks for a in aides if isinstance(a, Linking)),
             refits=sum(a.refits for a in aides if isinstance(a, Refitting)),
         )
+
+    def _said(self, finding: Finding) -> str:
+        review = self._observer.cases.reviews.get(finding.uid)
+        closed = f" (closed as {review.verdict})" if review else ""
+        return f"{finding.uid}: {finding.title}: {finding.detail}{closed}"
 
     def _row(self, finding: Finding) -> FindingRow:
         review = self._observer.cases.reviews.get(finding.uid)
@@ -249,10 +254,13 @@ class Desk:
         if ask.verdict not in (THEFT, HONEST):
             raise ConfigError(f"expected {THEFT} or {HONEST}, got `{ask.verdict}`")
         now_us = int(self._now_s() * 1e6)
+        before = self._observer.cases.reviews.get(ask.finding)
         review = Review(finding=ask.finding, time_us=now_us, verdict=ask.verdict, reason=ask.reason)
         lifted = self._worker.review(review)
-        more = f"; {lifted} decisions lifted" if lifted else ""
-        return Reply(done=f"{ask.finding}: closed as {ask.verdict}{more}")
+        was = f"; it was closed as {before.verdict}" if before else ""
+        more = f"; {lifted} decision{'s' * (lifted != 1)} lifted" if lifted else ""
+        kept = "; what was lifted stays lifted" if before and (before.verdict, ask.verdict) == (HONEST, THEFT) else ""
+        return Reply(done=f"{ask.finding}: closed as {ask.verdict}{was}{more}{kept}")
 
 
 def acting(campaign: Campaign, reading: Reading | None) -> Acting:

@@ -10,7 +10,7 @@ from wellhead.config import Config
 from wellhead.core.errors import WellheadError
 from wellhead.core.event import Mark
 from wellhead.core.finding import Action
-from wellhead.detect.promise import Promise, announced
+from wellhead.detect.promise import announced
 from wellhead.gate.suspects import cold
 from wellhead.serve import promises
 
@@ -56,17 +56,14 @@ class Keeping:
         return found
 
     def turn(self, now_s: float) -> Sequence[Action]:
-        """Look at the file once a second."""
+        """Once a second: begin a period that is due, look at the file, and see whether the promise is kept."""
         if now_s < self._next_s:
             return ()
         self._next_s = now_s + EVERY_S
-        if not self._file.changed():
-            return ()
-        try:
-            return self._take(promises.load(self._config), now_s)
-        except WellheadError as e:
-            self._say(f"{e}; what held before stays in force", now_s)
-            return ()
+        self._observer.suspects.roll(now_s)
+        found = self._take(now_s) if self._file.changed() else ()
+        # reviews count too, and come between two alarms
+        return [*found, *self._observer.suspects.breaches(now_s)]
 
     def see(self, exchanges: object, events: object) -> None:
         """What was asked is in the sketches."""
@@ -74,13 +71,21 @@ class Keeping:
     def stop(self) -> None:
         """Nothing is in flight."""
 
-    def _take(self, promise: Promise | None, now_s: float) -> Sequence[Action]:
-        suspects = self._observer.suspects
+    def _take(self, now_s: float) -> Sequence[Action]:
+        """Take up the promise on disk; what held before stays in force where there is none that can be used."""
+        suspects, path = self._observer.suspects, promises.path_of(self._config)
         before = suspects.promise
-        if promise is None:
+        try:
+            promise = promises.load(self._config)
+            found = suspects.take_up(promise, now_s) if promise else []
+        except WellheadError as e:
+            self._say(f"{e}; what held before stays in force", now_s)
             return ()
-        found = suspects.take_up(promise, now_s)
-        self._say(announced(promise, before), now_s)
+        if promise is not None:
+            self._say(announced(promise, before), now_s)
+        elif before is not None:
+            gone = f"the promise at {path} is gone; it stays in force until the gate stops"
+            self._say(f"{gone}: restore it, or make one with `wellhead calibrate`", now_s)
         return found
 
     def _say(self, said: str, now_s: float) -> None:

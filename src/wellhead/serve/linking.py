@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wellhead.core.errors import WellheadError
 from wellhead.core.finding import Action
 from wellhead.detect.link.campaign import Campaign
 from wellhead.detect.link.link import link
@@ -37,16 +38,19 @@ Found = list[tuple[Campaign, Reading | None]]
 class Linking:
     """Looks for campaigns every so many seconds. population: of honest principals; without it nothing is looked for.
 
-    alpha: the rate of false campaigns that is accepted.
+    alpha: the rate of false campaigns that is accepted in a period; its looks share it (Bonferroni).  A population that
+    cannot be read is said once, and the one before it stays in use.
     """
 
     def __init__(
         self, observer: Observer, alpha: float, every_s: float, population: Callable[[], Population | None]
     ) -> None:
         self._observer = observer
-        self._alpha = alpha
+        self._alpha = alpha * min(every_s / (observer.looking.period_days * DAY_S), 1.0)
         self._every_s = every_s
         self._population = population
+        self._held: Population | None = None
+        self._said = ""
         self._next_s = 0.0
         self._names: list[str] = []
         self._parts: list[Views] = []
@@ -98,13 +102,25 @@ class Linking:
     def _look(self, views: Views, profile: Profile | None, since_s: float) -> None:
         """In its own thread; a failure there is said, and the next look is another chance."""
         try:
-            population = self._population()
+            population = self._honest()
             if population is not None:
                 segments = self._observer.looking.segment_of
                 found = link(views, population, lambda name: segments.get(name, ""), self._alpha)
                 self._found = [(c, self._drawn(c, profile, since_s)) for c in found]
         except Exception:
             traceback.print_exc(file=sys.stderr)
+
+    def _honest(self) -> Population | None:
+        """The population on disk, or the one held where that cannot be read."""
+        said = ""
+        try:
+            self._held = self._population()
+        except WellheadError as e:
+            said = f"wellhead: {e}; until then campaigns are {'judged as before' if self._held else 'not looked for'}"
+        if said and said != self._said:
+            print(said, file=sys.stderr, flush=True)
+        self._said = said
+        return self._held
 
     def _drawn(self, campaign: Campaign, profile: Profile | None, since_s: float) -> Reading | None:
         """What all members have drawn together, from history."""

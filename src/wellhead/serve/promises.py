@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from wellhead.config import Config
-from wellhead.core.errors import ConfigError
+from wellhead.core.errors import ConfigError, WellheadError
 from wellhead.detect.budget import AlarmBudget
 from wellhead.detect.detectors import Detectors
 from wellhead.detect.link.population import Population
@@ -47,7 +47,7 @@ def load(config: Config) -> Promise | None:
         if config.detect.promise:
             raise ConfigError(f"expected a promise at {path}, got no such file", "make one with `wellhead calibrate`")
         return None
-    promise, budget = Promise.from_bytes(path.read_bytes()), budget_of(config)
+    promise, budget = _read(path), budget_of(config)
     if promise.budget.period_days != budget.period_days:
         raise ConfigError(
             f"expected a promise for {budget.period_days} days, got one for {promise.budget.period_days} at {path}",
@@ -62,10 +62,20 @@ def load(config: Config) -> Promise | None:
     return msgspec.structs.replace(promise, budget=budget)
 
 
+def _read(path: Path) -> Promise:
+    try:
+        return Promise.from_bytes(path.read_bytes())
+    except WellheadError as e:
+        raise ConfigError(f"{e.message}: {path}", "make it anew with `wellhead calibrate`") from e
+
+
 def load_population(config: Config) -> Population | None:
     """The honest principals that the linker compares with, None where none were kept."""
     path = population_of(config)
-    return Population.from_bytes(path.read_bytes()) if path.exists() else None
+    try:
+        return Population.from_bytes(path.read_bytes()) if path.exists() else None
+    except WellheadError as e:
+        raise ConfigError(f"{e.message}: {path}", "make it anew with `wellhead calibrate`") from e
 
 
 def detectors_of(config: Config, profile: Profile | None) -> Detectors:

@@ -83,7 +83,7 @@ class Refitting:
             return ()
         self._next_s = now_s + EVERY_S
         self.raw.names = self._observer.far_out()
-        work = self._next()
+        work = self._next(now_s)
         if work is not None:
             since_s = now_s - self._observer.policy.window_days * DAY_S
             self._thread = threading.Thread(
@@ -111,10 +111,10 @@ class Refitting:
         if self._thread is not None:
             self._thread.join()
 
-    def _next(self) -> Work | None:
-        """Whoever has grown most since it was refitted last."""
-        damage = self._observer.damage
-        subjects = [m for m in damage.readings if all(n not in self._observer.cases.closed for n in m)]
+    def _next(self, now_s: float) -> Work | None:
+        """Whoever has grown most since it was refitted last; whoever is kept from new inputs cannot grow."""
+        damage, held = self._observer.damage, self._observer.cases.held(now_s)
+        subjects = [m for m in damage.readings if held.isdisjoint(m)]
         grown = [(damage.different(m) / max(self._done.get(m, 0), FIRST / GROWTH), m) for m in subjects]
         most, members = max(grown, default=(0.0, ()))
         return Work(members, damage.different(members)) if most >= GROWTH else None

@@ -5,15 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
-from wellhead.capture.importers.blocks import Progress, files_of
-from wellhead.capture.importers.mapping import Mapping
-from wellhead.capture.importers.registry import Setting, guess, importer
+from wellhead.capture.importers.blocks import Progress
+from wellhead.capture.importers.columns import Imported
 from wellhead.core.errors import ConfigError, ProfileError
 from wellhead.core.finding import Evidence
 from wellhead.detect.detectors import Detectors
@@ -29,6 +26,8 @@ from wellhead.serve import scan_unlike
 from wellhead.serve.scan_draw import Spool, ledgers, union
 from wellhead.serve.scan_found import drawn_too_much, guilty, linked, ruled
 from wellhead.serve.scan_link import campaigns
+from wellhead.serve.scan_sources import blocks, sources
+from wellhead.serve.scan_totals import Totals
 from wellhead.serve.scan_watch import Watcher, by_period
 from wellhead.serve.scan_words import Question, Scanned, Watched
 
@@ -57,35 +56,24 @@ def scan(question: Question, progress: Progress | None = None, now_s: float | No
         one.spool.close()
 
 
-def sources(question: Question) -> list[tuple[Mapping, tuple[Path, ...]]]:
-    """The files of the logs, by format, in the order in which the formats come; empty files are left out."""
-    found: dict[str, tuple[Mapping, list[Path]]] = {}
-    for path in files_of(question.logs):
-        mapping = question.format or guess(path)
-        if mapping is not None:
-            changed = msgspec.structs.replace(mapping, **question.changes)
-            found.setdefault(mapping.name, (changed, []))[1].append(path)
-    return [(mapping, tuple(paths)) for mapping, paths in found.values()]
-
-
 class _Scan:
     """One scan while it runs."""
 
     def __init__(self, question: Question, progress: Progress | None, now_s: float) -> None:
         self.question = question
         self.found = Scanned()
+        self.rows: dict[str, int] = {}
         self._progress, self._now_s = progress, now_s
         profile = question.profile
         space = None if profile is None else profile.space
         context = Context.of(space, question.cohort)
         self.detectors = Detectors(context=context)
-        self.watcher = Watcher(self.detectors, question.rules)
-        if question.cohort:
-            self.watcher.have.add("registrations")
+        self.watcher = Watcher(self.detectors, question.rules, bool(question.cohort))
         self.guilt = None if question.promise is None else Guilt(_fitting(question.promise, self.detectors))
         self.looking = _looking(question, self.watcher, Sketches(space))
         self.alarms: list[tuple[Alarm, tuple[Evidence, ...]]] = []
-        self.groups = sources(question)
+        self.totals = Totals(self.looking)
+        self.groups = sources(question, self.found)
         self.spool = Spool()
 
     def run(self) -> Scanned:
@@ -93,7 +81,8 @@ class _Scan:
         self._read()
         found = self.found
         found.coded = self.spool.rows
-        found.principals = len(self._sketches().names)
+        self.rows = self.totals.done()
+        found.principals, found.periods = len(self.rows), self.totals.periods
         found.promise = announced(self.question.promise)
         with self._stage("ranking"):
             found.watching = self._unlike()
@@ -110,10 +99,6 @@ class _Scan:
                 )
         return found
 
-    def _sketches(self) -> Any:
-        """Of the current period; a new one starts with fresh ones."""
-        return self.looking.sketches
-
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
         begun = time.process_time()
@@ -121,43 +106,19 @@ class _Scan:
         self.found.stages[name] = self.found.stages.get(name, 0.0) + time.process_time() - begun
 
     def _read(self) -> None:
-        found = self.found
-        for mapping, files in self.groups:
-            found.formats[mapping.name] = mapping.lacks
-            reader = importer(mapping, Setting(profile=self.question.profile, now_s=self._now_s, files=files))
-            for path in files:
-                found.files += 1
-                blocks = reader.read(path, self._progress)
-                while True:
-                    with self._stage("reading"):
-                        block = next(blocks, None)
-                    if block is None:
-                        break
-                    self._take(block)
-            told = reader.told
-            found.lines, found.bad = found.lines + told.lines, found.bad + told.bad
-            found.sample = [*found.sample, *told.sample][:5]
+        for block in blocks(self.question, self.groups, self.found, self._now_s, self._progress, self._stage):
+            self._take(block)
 
-    def _take(self, block: Any) -> None:
+    def _take(self, block: Imported) -> None:
         """Fold one block, and judge the looks that it made due."""
-        found, batch = self.found, block.batch
-        found.requests += len(block.visits)
-        found.answered += block.answered
-        found.rows += len(batch)
-        found.twice += block.twice
-        found.clocks += block.clocks
-        if len(block.visits):
-            self.watcher.have.add("requests")
-            times = block.visits.time_s
-            first = float(times.min())
-            found.first_s = min(found.first_s or first, first)
-            found.last_s = max(found.last_s, float(times.max()))
-        self.watcher.notice(batch)
+        batch = block.batch
+        self.watcher.held.notice(batch, block.visits)
         if self.question.ledgers:
             with self._stage("laying aside"):
                 self.spool.add(batch)
         for rows, visits in by_period(batch, block.visits, self.looking):
             with self._stage("folding and looking"):
+                self.totals.before(rows, visits)
                 looks = self.looking.fold(rows, visits)
             if self.guilt is not None:
                 with self._stage("judging"):
@@ -209,8 +170,8 @@ class _Scan:
             return {}
         first = [*(a.principal for a, _ in self.alarms), *self.watcher.hits, *members]
         wanted = dict.fromkeys([*first, *(w.principal for w in self.found.watching)])
-        by_rows = sorted(self.looking.rows, key=lambda n: -self.looking.rows[n])
-        wanted |= dict.fromkeys(n for n in by_rows[:most] if self.looking.rows[n] >= WATCH_ROWS)
+        by_rows = sorted(self.rows, key=lambda n: -self.rows[n])
+        wanted |= dict.fromkeys(n for n in by_rows[:most] if self.rows[n] >= WATCH_ROWS)
         with self._stage("ledgers"):
             try:
                 return ledgers(profile, self.spool, list(wanted)[:most])
@@ -223,11 +184,9 @@ class _Scan:
         for alarm, shown in self.alarms:
             self.found.findings.append(guilty(alarm, shown, drawn.get(alarm.principal), self._uid()))
         accused = {alarm.principal for alarm, _ in self.alarms}
-        rows = self.looking.rows
         for name, hits in self.watcher.hits.items():
             if name not in accused:
-                signals = list(hits.values())
-                self.found.findings.append(ruled(name, signals, rows.get(name, 0), (drawn.get(name), self._uid())))
+                self.found.findings.append(ruled(name, list(hits.values()), drawn.get(name), self._uid()))
         for name, reading in drawn.items():
             if reading.drawn >= self.question.max_drawn and name not in accused and name not in self.watcher.hits:
                 self.found.findings.append(drawn_too_much(name, reading, self._uid()))

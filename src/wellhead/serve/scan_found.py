@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from wellhead.core.finding import Evidence, Finding, Signal
+from wellhead.core.words import drawn
 from wellhead.detect.guilt import Alarm
 from wellhead.detect.link.campaign import Campaign
 from wellhead.meter.reading import Reading
@@ -32,15 +33,14 @@ def guilty(alarm: Alarm, shown: tuple[Evidence, ...], reading: Reading | None, u
     )
 
 
-def ruled(name: str, signals: Sequence[Signal], rows: int, rest: tuple[Reading | None, str]) -> Finding:
-    """A principal that rules hit. rest: what it had drawn, and the uid."""
-    reading, uid = rest
+def ruled(name: str, signals: Sequence[Signal], reading: Reading | None, uid: str) -> Finding:
+    """A principal that rules hit; its rows are those of the strongest hit."""
     strongest = sorted(signals, key=lambda s: -s.strength)
     return _finding(
         uid,
         (name,),
         "rule",
-        (rows, reading),
+        (strongest[0].n, reading),
         title="Matches " + ", ".join(s.name for s in strongest),
         detail=strongest[0].detail,
         evidence=tuple(Evidence(name=s.name, kind="rule", said=s.detail) for s in strongest[:5]),
@@ -52,8 +52,8 @@ def ruled(name: str, signals: Sequence[Signal], rows: int, rest: tuple[Reading |
 def drawn_too_much(name: str, reading: Reading, uid: str) -> Finding:
     """A principal that drew beyond the limit, and by nothing else stands out."""
     said = (
-        f"with the {reading.rows} answers given to it, a clone reproduces an estimated {reading.replication:.0%} "
-        f"of the model (of {reading.attainable:.0%} attainable)"
+        f"with the {reading.rows} answers given to it, a clone reproduces "
+        f"{drawn(reading.replication, reading.attainable, reading.at_least)}"
     )
     return _finding(
         uid,

@@ -15,8 +15,8 @@ class Standing(msgspec.Struct, frozen=True):
 
     Damage. replication, attainable, floor, drawn: 0..1, -1 where no ledger has been read.  bits: information, likewise.
     by: what gave the replication, `refit` for real learners.  at_least: it may be more, since the inputs lie far out.
-    Guilt. p: conformal p-value of the largest score of this period, -1 where there is no promise to judge by.
-    segment: the honest principals it is judged among.  word: what is promised to them, or ALARMED.
+    Guilt. p: conformal p-value of the largest score of this period, -1 where there is nothing to judge it by.
+    segment: the honest principals it is judged among.  word: what is promised to them, or ALARMED; empty without one.
     expires_us: end of the decision in force, 0 where there is none.
     """
 

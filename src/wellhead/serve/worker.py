@@ -268,13 +268,23 @@ class Worker:
 
     def take_up(self, decisions: Sequence[Decision]) -> None:
         """Hand logged decisions to the gate: first all of them, then what their principals may still repeat."""
-        self.noted.update((d.principal, d) for d in decisions if d.simulated)
+        for decision in decisions:
+            if decision.lifted:
+                self._forget(decision.uid)
+            elif decision.simulated:
+                self.noted[decision.principal] = decision
         real = [d for d in decisions if not d.simulated]
         for decision in real:
             self.post(self.gate.decide, decision)
         for principal in dict.fromkeys(d.principal for d in real if not d.lifted):
             known = frozenset(self.books.history.rows_of((principal,), 0.0).fingerprint.tolist())
             self.post(self.gate.remember, principal, known)
+
+    def _forget(self, uid: str) -> None:
+        """A decision was lifted: it is no longer noted, and nothing is to be lifted again."""
+        self.observer.cases.lift(uid)
+        for principal in [p for p, d in self.noted.items() if d.uid == uid]:
+            del self.noted[principal]
 
 
 def _call(function: Callable[..., object], *arguments: object) -> None:

@@ -31,7 +31,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     ),
     "signup_ip": (
         *("signupip", "signupipaddress", "registrationip", "registeredip", "createdip", "createdfromip"),
-        *("ip", "ipaddress", "lastip", "lastloginip"),
+        *("ip", "ipaddress"),
     ),
     "plan": ("plan", "planname", "tier", "subscription", "subscriptionplan", "appmetadataplan", "profileplan"),
     "use": ("use", "usecase", "declareduse", "purpose", "appmetadatause", "profileuse"),

@@ -42,6 +42,7 @@ def test_labels_by_number_and_by_name():
     found = told([1, 2, 1, 1], labels=[7, ["cat", "dog"], "cat", None])
     assert found.top1.tolist() == [7, 0, 1, 0, -1]
     assert found.given.tolist() == [1, 1, 1, 1, 0]
+    assert told([1, 1], labels=[10**19, 2**40]).top1.tolist() == [0, 1]
 
 
 def test_values_and_confidence():

@@ -62,3 +62,57 @@ def test_the_head_is_unpacked(tmp_path):
     path = tmp_path / "x.gz"
     path.write_bytes(gzip.compress(b"hello\n"))
     assert head(path) == b"hello\n"
+
+
+def test_the_head_ends_with_a_whole_line_however_long(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(b"a\n" + b"x" * 300_000 + b"\nb\n" * 100_000)
+    assert len(head(path)) == 2 + 300_000 + 1
+
+
+def test_a_line_is_too_long_by_its_own_length(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "LONGEST", 50)
+    monkeypatch.setattr(module, "_HEAD", 4)
+    path = tmp_path / "log"
+    long, longer = "y" * 50, "x" * 51
+    path.write_text(f"{long}\n{longer}\na\n{longer * 3}\n{long}\nb")
+    for size in (7, 40, 60, 1000):
+        assert b"".join(read(path, min(size, 50))[0]).decode() == f"{long}\nxxxx\na\nxxxx\n{long}\nb\n"
+
+
+def frames(*texts):
+    import zstandard
+
+    # a checksum, so that damage shows
+    return [zstandard.ZstdCompressor(write_checksum=True).compress(t) for t in texts]
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "none"])
+def test_a_zstandard_file_that_is_cut_or_damaged_is_an_error(tmp_path, damage):
+    text = b"".join(b"%d\n" % (i * i) for i in range(90_000))
+    packed = b"".join(frames(text, b"", text))
+    path = tmp_path / "log.zst"
+    at = len(packed) - 5000
+    flipped = packed[:at] + bytes([packed[at] ^ 255]) + packed[at + 1 :]
+    path.write_bytes({"cut": packed[:-2000], "flip": flipped, "none": packed}[damage])
+    if damage == "none":
+        assert b"".join(read(path, 1000)[0]) == text + text
+        return
+    with pytest.raises(StoreError, match=r"log\.zst"):
+        read(path, 100_000)
+
+
+@pytest.mark.parametrize("suffix", ["gz", "zst"])
+def test_what_is_no_archive_has_no_head(tmp_path, suffix):
+    path = tmp_path / f"x.{suffix}"
+    path.write_bytes(gzip.compress(b"a" * 50)[:12] + b"rubbish" * 50)
+    with pytest.raises(StoreError, match="cannot read"):
+        head(path)
+
+
+def test_a_pipe_is_no_file(tmp_path):
+    import os
+
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(StoreError, match="got none"):
+        files_of([str(tmp_path / "pipe")])

@@ -61,7 +61,7 @@ def test_envoy_shows_no_secret():
 def test_kong():
     rows, shared, _ = told("kong")
     assert rows == [("acct-1", 0.123, 200, "/v1/models/iris:predict")]
-    assert shared["acct-1"] == {"organisation": "default", "network": "203.0.113.0/24", "agent": "curl/8.5"}
+    assert shared["acct-1"] == {"network": "203.0.113.0/24", "agent": "curl/8.5"}
 
 
 def test_kong_in_batches(tmp_path):
@@ -77,7 +77,8 @@ def test_kong_in_batches(tmp_path):
 def test_aws_api_gateway_as_cloudwatch_exports_it():
     rows, shared, block = told("aws_api_gateway")
     assert rows == [("k8s7d", 0.123, 200, "/predict"), ("203.0.113.9", 1.0, 403, "/predict")]
-    assert shared["k8s7d"]["organisation"] == "123456789012"
+    # the account is that of whoever runs the API
+    assert "organisation" not in shared["k8s7d"]
     assert block.answered == 1
 
 
@@ -141,3 +142,98 @@ def test_a_real_apache_log():
     name, blocks, said = read(ELASTIC)
     assert (name, said.lines, said.bad) == ("combined", 10_000, 0)
     assert len({n for b in blocks for n in b.visits.names}) == 1753
+
+
+def lines(tmp_path, *entries, name="x.jsonl"):
+    path = tmp_path / name
+    path.write_text("".join((e if isinstance(e, str) else json.dumps(e)) + "\n" for e in entries))
+    return read(path)
+
+
+def test_a_log_of_rows_without_inputs_shows_no_inputs(tmp_path):
+    _, (block,), _ = lines(tmp_path, *({"time": 1.7e9 + i, "user": "u", "rows": 500} for i in range(3)))
+    assert len(block.batch) == 1500
+    assert not block.batch.fingerprint.any()
+
+
+@pytest.mark.parametrize("nothing", [{}, [], None, ""])
+def test_what_stands_for_no_input_is_none(tmp_path, nothing):
+    entry = json.loads((GOLDEN / "litellm.jsonl").read_text().splitlines()[0])
+    empty = entry | {"messages": nothing, "proxy_server_request": {}}
+    asked = [{"role": "user"}]
+    found = [empty, entry | {"request_id": "b", "messages": nothing, "proxy_server_request": {"body": asked}}]
+    name, (block,), _ = lines(tmp_path, *found)
+    assert (name, (block.batch.fingerprint > 0).tolist()) == ("litellm", [False, True])
+
+
+WHEN = '[05/Oct/2026:10:00:31 +0200] "POST /v1/models/m:predict HTTP/1.1" 200 5 "-" "curl"'
+
+
+@pytest.mark.parametrize(
+    ("line", "who", "network"),
+    [
+        ("api.example.com:443 203.0.113.9 - - ", "203.0.113.9", "203.0.113.0/24"),
+        ("api.example.com 203.0.113.9 - ann ", "ann", "203.0.113.0/24"),
+        ("[2001:db8::1]:443 2001:db8:7::9 - - ", "2001:db8:7::9", "2001:db8:7::/48"),
+        ("2001:db8::9 - a b ", "a b", "2001:db8::/48"),
+        ("203.0.113.9 - a [b ", "a [b", "203.0.113.0/24"),
+        ("203.0.113.9 - 198.51.100.7 - - ", "198.51.100.7 - -", "203.0.113.0/24"),
+        ("203.0.113.9 - x [05/Oct/2026:10:00:31 +0200] ", "x [05/Oct/2026:10:00:31 +0200]", "203.0.113.0/24"),
+        ('203.0.113.9 - "" ', "203.0.113.9", "203.0.113.0/24"),
+        ("client.example.com - ann ", "ann", None),
+        ("client.example.com - - ", "client.example.com", None),
+    ],
+)
+def test_who_asked_in_lines_of_text(tmp_path, line, who, network):
+    name, (block,), said = lines(tmp_path, line + WHEN)
+    assert (name, said.bad, block.visits.names) == ("combined", 0, (who,))
+    assert dict(block.batch.attributes[0]).get("network") == network
+
+
+def test_another_column_in_front_is_not_read_as_an_address(tmp_path):
+    _, blocks, said = lines(tmp_path, "203.0.113.9 - - " + WHEN, "pod-1 host:80 203.0.113.9 - - " + WHEN)
+    assert (said.lines, said.bad, len(blocks[0].visits)) == (2, 1, 1)
+
+
+def test_a_caller_cannot_leave_the_log_by_what_it_sends(tmp_path):
+    entry = json.loads((GOLDEN / "kong.jsonl").read_text())
+    hidden = [{**entry, "request": {**entry["request"], "id": str(i)}, "client_ip": "203.0.113.9@"} for i in range(2)]
+    path = tmp_path / "kong.jsonl"
+    text = "".join(json.dumps(e) + "\n" for e in hidden).encode().replace(b"@", b"\xff", 1).replace(b"@", b"\\ud800")
+    path.write_bytes(text + json.dumps(entry).encode().replace(b"curl", b"\\ud83d\\ude00 \\\\ud800") + b"\n")
+    _, (block,), said = read(path)
+    assert (len(block.visits), said.bad) == (3, 0)
+    assert ("agent", "\U0001f600 \\ud800/8.5") in {pair for pairs in block.batch.attributes for pair in pairs}
+
+
+def test_a_caller_that_sends_one_id_again_and_again_is_counted(tmp_path):
+    entry = {"time": 1.7e9, "user": "u", "request_id": "same"}
+    _, (block,), _ = lines(tmp_path, entry, entry, entry | {"time": 1.7e9 + 1}, entry | {"time": 1.7e9 + 2})
+    assert (len(block.visits), block.twice) == (3, 1)
+
+
+def test_times_before_the_first_good_one_are_mended_by_it(tmp_path):
+    _, (block,), _ = lines(tmp_path, *({"time": t, "user": "u"} for t in (0, 9e9, 1.7e9, 5)))
+    assert (block.visits.time_s.tolist(), block.clocks) == ([1.7e9] * 4, 3)
+
+
+@pytest.mark.parametrize("kind", ["TIMESTAMP_NS", "TIMESTAMPTZ_NS", "TIMESTAMPTZ", "TIMESTAMP", "TIMESTAMP_MS", "DATE"])
+def test_times_in_parquet(tmp_path, kind):
+    import duckdb
+
+    path = tmp_path / "x.parquet"
+    duckdb.sql(f"COPY (SELECT 'u' AS user, CAST(CAST('2023-11-14' AS DATE) AS {kind}) AS time) TO '{path}'")
+    assert read(path)[1][0].visits.time_s.tolist() == [1_699_920_000.0]
+
+
+@pytest.mark.parametrize("told", [["cat"], [[1, 2]], "cat", ["cat", 1]])
+def test_predictions_that_are_no_numbers_are_unknown(tmp_path, told):
+    _, (block,), _ = lines(tmp_path, *({"time": 1.7e9, "user": "u", "prediction": p} for p in (told, [0.5])))
+    np.testing.assert_array_equal(block.batch.values, [np.nan, 0.5])
+
+
+def test_the_method_is_no_part_of_a_route(tmp_path):
+    one = {"requestId": "a", "requestTime": "05/Oct/2026:08:00:31 +0000", "ip": "203.0.113.9", "status": "200"}
+    routes = ("POST /v1/m", "$default", "ANY /{proxy+}")
+    found = [one | {"requestId": r, "httpMethod": "POST", "routeKey": r} for r in routes]
+    assert lines(tmp_path, *found)[1][0].visits.endpoint == ("/v1/m", "$default", "/{proxy+}")

@@ -27,6 +27,10 @@ def test_all_shipped_mappings_say_what_they_lack_and_find_time_and_caller():
         (GOOD + 'kind = "text"', "expected a `pattern`"),
         (GOOD + "time = [", "syntax error"),
         (GOOD + "status = 3", "status"),
+        (GOOD + 'paths = "(["', "`paths`: expected a regular expression"),
+        (GOOD + 'kind = "text"\npattern = "(?P<ts>[a-z+"', "`pattern`: expected a regular expression"),
+        (GOOD + 'kind = "text"\npattern = "(?P<ts>a)(?=b)"', "`pattern`: expected a regular expression"),
+        (GOOD + 'kind = "text"\npattern = "(a)(?P<ts>b)"', "a name for every group"),
     ],
 )
 def test_what_is_wrong_is_said_with_the_file(text, said):

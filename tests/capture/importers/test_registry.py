@@ -30,3 +30,19 @@ def test_files_show_their_format(tmp_path):
     path.write_text("[" * 100_000)
     with pytest.raises(ConfigError, match="known format"):
         guess(path)
+
+
+def test_a_long_first_line_shows_its_format_too(tmp_path):
+    path = tmp_path / "log"
+    entries = [{"time": 1, "user": "u", "inputs": [0.5] * 40_000}] * 2
+    path.write_text("".join(json.dumps(e) + "\n" for e in entries))
+    assert guess(path).name == "json"
+    path.write_text(json.dumps([{"request_id": str(i), "call_type": "c", "startTime": "t"} for i in range(5000)]))
+    assert guess(path).name == "litellm"
+
+
+def test_lines_of_rubbish_and_objects_of_others_do_not_hide_a_format(tmp_path):
+    path = tmp_path / "log"
+    line = '203.0.113.9 - - [05/Oct/2026:08:00:31 +0000] "GET / HTTP/1.1" 200 5\n'
+    path.write_text("garbage\n" * 50 + '{"a": 1}\n' + line)
+    assert guess(path).name == "combined"

@@ -3,7 +3,7 @@ import pytest
 from campaigns import World, checkpoints, honest, theft, views_of
 
 from wellhead.detect.link.crowd import Crowd
-from wellhead.detect.link.population import fit_population
+from wellhead.detect.link.fit import fit_population
 
 
 class Scene:

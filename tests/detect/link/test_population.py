@@ -3,13 +3,13 @@ import numpy as np
 import pytest
 
 from wellhead.core.errors import ProfileError
+from wellhead.detect.link.fit import fit_population
 from wellhead.detect.link.population import (
     BANDS,
     KEPT,
     Population,
     bands,
     blurred,
-    fit_population,
     named,
     rows_of,
     visible,

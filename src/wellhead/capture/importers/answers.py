@@ -14,6 +14,8 @@ from wellhead.meter.profile import Profile
 if TYPE_CHECKING:
     import duckdb
 
+_MOST = 1 << 31
+"""A larger number is the name of a class, not its place."""
 _SUM = 0.02
 """Scores whose sum is within so much of 1, and none of them negative, are probabilities."""
 
@@ -50,9 +52,10 @@ class Labels:
         if word in ("", "None", "null"):
             return -1
         try:
-            return max(int(float(word)), -1)
+            number = max(int(float(word)), -1)
         except (ValueError, OverflowError):
-            return numbers.setdefault(word, len(numbers))
+            number = _MOST
+        return number if number < _MOST else numbers.setdefault(word, len(numbers))
 
 
 def read_answers(cursor: duckdb.DuckDBPyConnection, some: Array, rows: Array, labels: Labels, given: int) -> Answers:
@@ -111,7 +114,7 @@ def _each(cursor: Any, column: str, some: Array, rows: Array, missing: float) ->
 def _elements(cursor: Any, column: str, kind: str) -> tuple[Array, Array]:
     """(n,) which request each element of a JSON array is of, and the elements; anything else is one element."""
     found = cursor.execute(
-        f"SELECT n, unnest(CASE WHEN json_type(j) = 'ARRAY' THEN CAST(j AS {kind}[]) ELSE [TRY_CAST(j "  # noqa: S608
+        f"SELECT n, unnest(CASE WHEN json_type(j) = 'ARRAY' THEN TRY_CAST(j AS {kind}[]) ELSE [TRY_CAST(j "  # noqa: S608
         f"->> '$' AS {kind})] END) AS e "
         f"FROM (SELECT row_number() OVER () - 1 AS n, coalesce(TRY_CAST({column} AS JSON), "
         f"to_json({column})) AS j FROM asked) WHERE j IS NOT NULL"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import io
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, TypeAlias, cast
+from typing import Any, BinaryIO, TypeAlias, cast
 
 from wellhead.core.errors import MissingExtra, StoreError
 
@@ -14,8 +15,10 @@ BLOCK = 64 << 20
 PIECE = 1 << 18
 """What is decoded at once stays near the processor."""
 LONGEST = 64 << 20
-"""A line may be so long; a longer one is one malformed line, and is skipped."""
+"""A line may be so long; of a longer one the beginning stands for it, a malformed line."""
 _HEAD = 1 << 16
+_LITTLE = 1 << 12
+"""Zstandard packs up to a hundred thousand bytes into a few: what is unpacked at once stays bounded."""
 _PACKED = (".gz", ".zst", ".zstd")
 
 _Bytes: TypeAlias = "bytes | memoryview"
@@ -40,7 +43,7 @@ def files_of(logs: Sequence[str]) -> list[Path]:
 
 def _matched(name: str) -> list[Path]:
     path = Path(name)
-    if path.is_file() or path.is_fifo():
+    if path.is_file():
         return [path]
     if path.is_dir():
         own = path / "entries"
@@ -58,12 +61,12 @@ def _plain(path: Path, folder: Path) -> bool:
 
 
 def head(path: Path) -> bytes:
-    """The first bytes of a file, unpacked; raises StoreError where it cannot be read."""
+    """The first lines of a file, unpacked, the last one whole; raises StoreError where it cannot be read."""
     try:
         stream, raw = _opened(path)
         with raw, stream:
-            return stream.read(_HEAD)
-    except (OSError, EOFError) as e:
+            return stream.read(_HEAD) + stream.readline(LONGEST)
+    except (OSError, EOFError, zlib.error) as e:
         raise _unreadable(path, e) from e
 
 
@@ -101,13 +104,14 @@ def _read(path: Path, progress: Progress | None, size: int) -> Iterator[tuple[_B
 def _whole(stream: BinaryIO, size: int) -> Iterator[tuple[_Bytes, ...]]:
     rest = b""
     while block := stream.read(size):
+        first = block.find(b"\n")
+        if len(rest) + (first if first >= 0 else len(block)) > LONGEST:
+            yield (rest + block)[:_HEAD], b"\n"
+            rest, block = b"", block[first + 1 :] if first >= 0 else _skipped(stream)
         cut = block.rfind(b"\n") + 1
         if cut:
             yield rest, memoryview(block)[:cut]
         rest = block[cut:] if cut else rest + block
-        if len(rest) > LONGEST:
-            yield rest[:_HEAD], b"\n"
-            rest = _skipped(stream)
     if rest:
         yield rest, b"" if rest.endswith(b"\n") else b"\n"
 
@@ -145,7 +149,43 @@ def _zstandard(path: Path, raw: BinaryIO) -> BinaryIO:
     except ModuleNotFoundError as e:
         raw.close()
         raise MissingExtra(f"reading {path.name} needs zstandard", "pip install 'wellhead[zst]', or unpack it") from e
-    return cast(BinaryIO, zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
+    return cast(BinaryIO, io.BufferedReader(_Frames(raw, zstandard), PIECE))
+
+
+class _Frames(io.RawIOBase):
+    """Zstandard frames unpacked one after the other. Raises EOFError for one that is cut, OSError for a damaged one."""
+
+    def __init__(self, raw: BinaryIO, zstandard: Any) -> None:
+        self._raw, self._zstandard = raw, zstandard
+        self._frame: Any = None
+        self._packed: bytes = b""
+        self._plain = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """At least one byte, or 0 at the end."""
+        while not self._plain:
+            self._packed = self._packed or self._raw.read(_LITTLE)
+            if not self._packed:
+                if self._frame is not None:
+                    raise EOFError("the file ends in the middle of its compression")
+                return 0
+            self._unpack()
+        n = min(len(buffer), len(self._plain))
+        buffer[:n], self._plain = self._plain[:n], self._plain[n:]
+        return n
+
+    def _unpack(self) -> None:
+        self._frame = self._frame or self._zstandard.ZstdDecompressor().decompressobj()
+        try:
+            self._plain = memoryview(self._frame.decompress(self._packed))
+        except self._zstandard.ZstdError as e:
+            raise OSError(str(e)) from e
+        self._packed = self._frame.unused_data if self._frame.eof else b""
+        if self._frame.eof:
+            self._frame = None
 
 
 def _unreadable(path: Path, error: Exception) -> StoreError:

@@ -12,6 +12,8 @@ _ISO = "epoch(TRY_CAST({x} AS TIMESTAMPTZ))"
 _SCALES = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _SIZES = (("1e17", "1e9"), ("1e14", "1e6"), ("1e11", "1e3"))
 _STATUSES = {"success": 200, "ok": 200, "failure": 500, "error": 500}
+EMPTY = ("", "-", "{}", "[]", "null", '""', "{ }", "[ ]", "[[]]", "[{}]")
+"""What stands for an input where there is none."""
 WORDS = ("organisation", "plan", "use", "created_day", "agent", "network")
 """Text columns of the table `asked`: what principals can share."""
 
@@ -56,10 +58,11 @@ class Fields:
         """True where any of these could be there."""
         return any(self.value(p) != "NULL" for p in pointers)
 
-    def text(self, pointers: Pointers) -> str:
-        """The first of these values that says something, as text."""
+    def text(self, pointers: Pointers, nothing: Sequence[str] = ("", "-")) -> str:
+        """The first of these values that says something, as text. nothing: texts that say nothing."""
         there = [v for p in pointers if (v := self.value(p)) != "NULL"]
-        cleaned = [f"nullif(nullif({v}, ''), '-')" for v in there]
+        empty = ", ".join(map(quoted, nothing))
+        cleaned = [f"CASE WHEN {v} NOT IN ({empty}) THEN {v} END" for v in there]
         return f"coalesce({', '.join(cleaned)})" if len(cleaned) > 1 else (cleaned[0] if cleaned else "NULL::VARCHAR")
 
     def number(self, pointers: Pointers, kind: str) -> str:
@@ -73,7 +76,8 @@ class Fields:
         """Seconds since 1970 UTC; NULL where no form fits. form: of the mapping, several with `|` between them."""
         there = [p for p in pointers if self.value(p) != "NULL"]
         if len(there) == 1 and self._kind(there[0]).startswith("TIMESTAMP"):
-            return f"epoch({named(there[0].removeprefix('/'))})"
+            # epoch() knows no nanoseconds with a zone
+            return f"epoch(CAST({named(there[0].removeprefix('/'))} AS TIMESTAMPTZ))"
         text = self.text(pointers)
         forms = [_seconds(text, f) for f in form.split("|")]
         return f"coalesce({', '.join(forms)})" if len(forms) > 1 else forms[0]
@@ -121,7 +125,8 @@ def _network(address: str) -> str:
     first = f"trim(split_part({address}, ',', 1))"
     v4 = rf"regexp_extract({first}, '^(\d+\.\d+\.\d+)\.\d+', 1)"
     v6 = rf"regexp_extract({first}, '^\[?([0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F]*)', 1)"
-    return f"CASE WHEN {v4} <> '' THEN {v4} || '.0/24' WHEN {v6} <> '' THEN {v6} || '::/48' END"
+    short = f"regexp_replace({v6}, '(:0*)+$', '')"
+    return f"CASE WHEN {v4} <> '' THEN {v4} || '.0/24' WHEN {v6} <> '' THEN {short} || '::/48' END"
 
 
 def _bare(address: str) -> str:
@@ -152,20 +157,26 @@ def select(mapping: Mapping, fields: Fields) -> str:
         "request": _hashed(fields, mapping.request),
         "status": _status(fields, mapping),
         "method": f"split_part({line}, ' ', 1)" if has_line else f"upper({method})",
-        "path": f"split_part({line}, ' ', 2)" if has_line else path,
+        "path": f"split_part({line}, ' ', 2)" if has_line else _route(path),
         **{word: fields.text(getattr(mapping, word)) for word in WORDS if word != "network"},
         "network": _network(address) if fields.has(mapping.address) else "NULL::VARCHAR",
         "n_rows": fields.number(mapping.rows, "INTEGER") if fields.has(mapping.rows) else "1",
-        "input": _hashed(fields, mapping.input),
+        "input": _hashed(fields, mapping.input, EMPTY),
         "confidence": _optional(fields, mapping.confidence, "FLOAT"),
-        **{name: fields.text(getattr(mapping, name)) for name in ("inputs", "scores", "labels", "values")},
+        "inputs": fields.text(mapping.inputs, EMPTY),
+        **{name: fields.text(getattr(mapping, name)) for name in ("scores", "labels", "values")},
     }
     return ", ".join(f'{sql} AS "{name}"' for name, sql in columns.items())
 
 
-def _hashed(fields: Fields, pointers: Pointers) -> str:
+def _route(path: str) -> str:
+    """A path, of a route such as `POST /predict` without the method."""
+    return f"CASE WHEN {path} LIKE '% /%' THEN regexp_replace({path}, '^[A-Z]+ /', '/') ELSE {path} END"
+
+
+def _hashed(fields: Fields, pointers: Pointers, nothing: Sequence[str] = ("", "-")) -> str:
     """(NULL stays NULL: DuckDB's hash of it is a number.)"""
-    text = fields.text(pointers)
+    text = fields.text(pointers, nothing)
     return f"CASE WHEN {text} IS NOT NULL THEN hash({text}) END" if fields.has(pointers) else "NULL::UBIGINT"
 
 

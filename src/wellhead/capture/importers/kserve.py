@@ -16,7 +16,7 @@ from wellhead.capture.importers.columns import Columns, Imported
 from wellhead.capture.importers.fields import Fields, select
 from wellhead.capture.importers.mapped import Questions
 from wellhead.capture.importers.mapping import Mapping
-from wellhead.capture.importers.source import Told, opened, read_objects, sample
+from wellhead.capture.importers.source import Told, mend, opened, read_objects, sample
 from wellhead.meter.profile import Profile
 
 FORMAT = Mapping(
@@ -26,7 +26,6 @@ FORMAT = Mapping(
     credential=("key",),
     address=("address",),
     agent=("agent",),
-    organisation=("namespace",),
     time=("time",),
     request=("id",),
     path=("path",),
@@ -41,7 +40,7 @@ KEYS = (frozenset({"id", "type", "specversion"}), frozenset({"ce-id", "ce-type"}
 WAITING = 100_000
 """Requests whose response has not come yet that are kept; of older ones it is said that they were not answered."""
 
-_WORDS = ("id", "type", "time", "inferenceservicename", "namespace", "endpoint", "ce-id", "ce-type", "ce-time")
+_WORDS = ("id", "type", "time", "inferenceservicename", "endpoint", "ce-id", "ce-type", "ce-time")
 _TOP = dict.fromkeys(("data", "body", "headers", "metadata"), "JSON") | dict.fromkeys(_WORDS, "VARCHAR")
 _HEADERS = {
     "who": ("x-principal", "x-user-id", "x-forwarded-user", "x-consumer-username", "x-client-id"),
@@ -49,7 +48,7 @@ _HEADERS = {
     "address": ("x-forwarded-for", "x-real-ip"),
     "agent": ("user-agent",),
 }
-_PLAIN = ("id", "type", "time", "who", "key", "address", "agent", "namespace", "path")
+_PLAIN = ("id", "type", "time", "who", "key", "address", "agent", "path")
 _FIRST = "(b -> '$.{word}[0]')"
 
 
@@ -75,8 +74,7 @@ def _events(source: str) -> str:
     )
     body = "CASE json_type(raw) WHEN 'VARCHAR' THEN TRY_CAST(raw ->> '$' AS JSON) ELSE raw END AS b"
     name = "coalesce(inferenceservicename, json_extract_string(h, '/ce-inferenceservicename'), '')"
-    space = "coalesce(namespace, json_extract_string(h, '/ce-namespace')) AS namespace"
-    return f"SELECT {envelope}, {headers}, {space}, '/v1/models/' || {name} AS path, {body} FROM ({parsed})"  # noqa: S608
+    return f"SELECT {envelope}, {headers}, '/v1/models/' || {name} AS path, {body} FROM ({parsed})"  # noqa: S608
 
 
 def _tensor(word: str) -> str:
@@ -131,8 +129,11 @@ class KServe:
     def _take_up(self, spot: Path) -> None:
         """Add a block's events to those that wait for their other half."""
         cursor, told = self._cursor, self.told
+        mend(spot)
         cursor.execute(f"CREATE OR REPLACE TEMP TABLE lines AS {_events(read_objects(_TOP, spot))}")
-        bad = "id IS NULL OR type IS NULL OR NOT (type LIKE '%request' OR type LIKE '%response')"
+        when = Fields({"time": "VARCHAR"}).seconds(FORMAT.time, FORMAT.time_format)
+        known = f"type LIKE '%response' OR (type LIKE '%request' AND {when} IS NOT NULL)"
+        bad = f"id IS NULL OR NOT coalesce({known}, false)"
         row = cursor.execute(f"SELECT count(*), count(*) FILTER ({bad}) FROM lines").fetchone()  # noqa: S608
         seen, wrong = (int(row[0]), int(row[1])) if row else (0, 0)
         told.lines, told.bad = told.lines + seen, told.bad + wrong
@@ -157,7 +158,7 @@ class KServe:
         good = "status = 200 AS answered, true AS whole"
         known = f"SELECT {select(FORMAT, fields)} FROM ({pairs})"  # noqa: S608
         made = f"SELECT * REPLACE (coalesce(caller, 'unknown') AS caller), {good} FROM ({known})"  # noqa: S608
-        cursor.execute(f"CREATE OR REPLACE TEMP TABLE asked AS SELECT * FROM ({made}) WHERE time_s IS NOT NULL")  # noqa: S608
+        cursor.execute(f"CREATE OR REPLACE TEMP TABLE asked AS {made}")
         return self._columns.take(cursor)
 
 

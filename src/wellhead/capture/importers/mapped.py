@@ -57,8 +57,8 @@ class Questions:
 
 
 def _apart(whole: Array, rows: Array) -> Array:
-    """(n,) hashes of rows of which only the whole request's hash is known: by it and the place in it."""
+    """(n,) hashes of rows of which only the whole request's hash is known: by it and the place in it; 0 stays 0."""
     if rows.size == whole.size:
         return whole
     starts = np.repeat(np.cumsum(rows) - rows, rows)
-    return np.asarray(whole + (np.arange(whole.size) - starts).astype(np.uint64) * _MIX)
+    return np.where(whole > 0, whole + (np.arange(whole.size) - starts).astype(np.uint64) * _MIX, np.uint64(0))

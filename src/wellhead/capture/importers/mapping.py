@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from functools import cache
 from importlib import resources
@@ -98,6 +99,32 @@ def _check(mapping: Mapping, source: str) -> None:
         raise ConfigError(f"{source}: expected where to find `{lost}`, got nothing", _SEE)
     if mapping.kind == "text" and not mapping.pattern:
         raise ConfigError(f"{source}: expected a `pattern` for lines of text, got none", _SEE)
+    if mapping.paths:
+        compiled(mapping.paths, f"{source}: `paths`")
+    if mapping.pattern:
+        found = compiled(mapping.pattern, f"{source}: `pattern`")
+        if found.groups != len(found.groupindex):
+            raise ConfigError(f"{source}: expected a name for every group of `pattern`", "write `(?:...)` for others")
+
+
+def groups(pattern: str) -> list[str]:
+    """The names of its groups, in order."""
+    return [name for name, _ in sorted(re.compile(pattern).groupindex.items(), key=lambda item: item[1])]
+
+
+def compiled(pattern: str, said: str) -> re.Pattern[str]:
+    """A pattern that RE2 reads, and Python; raises ConfigError for any other. said: where it stands."""
+    import duckdb
+
+    from wellhead.store.columns import connect
+
+    try:
+        with connect() as cursor:
+            cursor.execute("SELECT regexp_matches('', ?)", [pattern])
+        return re.compile(pattern)
+    except (duckdb.Error, re.error, RecursionError, OverflowError) as e:
+        what = " ".join(str(e).split())[:200]
+        raise ConfigError(f"{said}: expected a regular expression, got one with an error: {what}", _SEE) from e
 
 
 @cache

@@ -26,7 +26,8 @@ from wellhead.meter.profile import Profile
 OWN = Mapping(name="own", about="Wellhead's own log, or the Parquet files of its history")
 """Not read by a mapping: its rows carry codes and scores of their own."""
 
-_LOOKED_AT = 20
+_LOOKED_AT = 200
+_LONG = 1 << 16
 
 
 class Importer(Protocol):
@@ -77,20 +78,22 @@ def named(name: str) -> Mapping:
 def guess(path: Path) -> Mapping | None:
     """The format that a file shows by its keys or its lines; None for an empty one. Raises ConfigError for no known."""
     if path.suffix == ".parquet":
-        return _by_keys([_columns(path)], path)
+        return _said(_by_keys([_columns(path)]), path)
     lines = [line for line in head(path).split(b"\n") if line.strip()][:_LOOKED_AT]
     if not lines:
         return None
-    objects = [keys for line in lines if (keys := _keys(line))]
-    if objects:
-        return _by_keys(objects, path)
+    found = _by_keys([keys for line in lines if (keys := _keys(line))])
+    return _said(found or _by_pattern([_text(line[:_LONG]) for line in lines]), path)
+
+
+def _by_pattern(lines: Sequence[str]) -> Mapping | None:
     for mapping in shipped().values():
-        if mapping.kind == "text" and any(re.match(mapping.pattern, _text(line)) for line in lines):
+        if mapping.kind == "text" and any(re.match(mapping.pattern, line) for line in lines):
             return mapping
-    raise _unknown(path)
+    return None
 
 
-def _by_keys(objects: Sequence[set[str]], path: Path) -> Mapping:
+def _by_keys(objects: Sequence[set[str]]) -> Mapping | None:
     if any(wanted <= keys for keys in objects for wanted in OWN_KEYS):
         return OWN
     if any(wanted <= {k.lower() for k in keys} for keys in objects for wanted in KSERVE_KEYS):
@@ -98,13 +101,14 @@ def _by_keys(objects: Sequence[set[str]], path: Path) -> Mapping:
     for mapping in shipped().values():
         if any(set(wanted) <= keys for keys in objects for wanted in mapping.sniff):
             return mapping
-    raise _unknown(path)
+    return None
 
 
-def _unknown(path: Path) -> ConfigError:
-    return ConfigError(
-        f"expected a log of a known format, got {path}", "name it with --format, or write a mapping file"
-    )
+def _said(mapping: Mapping | None, path: Path) -> Mapping:
+    if mapping is None:
+        known = "name it with --format, or write a mapping file"
+        raise ConfigError(f"expected a log of a known format, got {path}", known)
+    return mapping
 
 
 def _text(line: bytes) -> str:
@@ -112,16 +116,15 @@ def _text(line: bytes) -> str:
 
 
 def _keys(line: bytes) -> set[str]:
-    """The keys of the object in a line, or of the first in an array; empty where there is none."""
-    start = min((i for i in (line.find(b"{"), line.find(b"[{")) if i >= 0), default=-1)
+    """The keys of the first object in a line; empty where there is none."""
+    start = line.find(b"{")
     if start < 0:
         return set()
     try:
-        found = json.loads(_text(line[start:]))
+        first, _ = json.JSONDecoder().raw_decode(_text(line[start:]))
     except (ValueError, RecursionError):
         return set()
-    first = found[0] if isinstance(found, list) and found else found
-    return set(first) if isinstance(first, dict) else set()
+    return set(first)
 
 
 def _columns(path: Path) -> set[str]:

@@ -14,7 +14,7 @@ import msgspec
 
 from wellhead.capture.importers.blocks import Progress, blocks
 from wellhead.capture.importers.fields import Fields, answered, keys, quoted, select
-from wellhead.capture.importers.mapping import FIELDS, Mapping
+from wellhead.capture.importers.mapping import FIELDS, Mapping, groups
 from wellhead.core.errors import StoreError
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ ROWS = 1 << 17
 """Rows of a Parquet file that are read at a time."""
 SAMPLED = 5
 SHOWN = 120
-_PATTERN_NAMES = r"\(\?P<(\w+)>"
+_SURROGATES = re.compile(rb"\\\\|\\u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(\\u[dD][89a-fA-F]\w\w)")
+"""Escapes that DuckDB takes no line with: halves of a pair, the last of these; the first two are whole."""
 _BAD = "caller IS NULL OR time_s IS NULL"
 
 
@@ -73,9 +74,8 @@ class Tables:
                 yield
 
     def _fill(self, spot: Path) -> None:
+        mend(spot)
         text = self.mapping.kind == "text" or first_of(spot) != b"{"
-        if text:
-            _mend(spot)
         if self.mapping.kind == "text":
             self._made(_matches(self.mapping, spot), spot)
         elif text:
@@ -147,13 +147,23 @@ def first_of(spot: Path) -> bytes:
         return f.read(4096).lstrip()[:1]
 
 
-def _mend(spot: Path) -> None:
-    """Make the block UTF-8, whatever it was in."""
+def mend(spot: Path) -> None:
+    """Make the block UTF-8, whatever it was in: a caller whose bytes are none would else be left out."""
     block = spot.read_bytes()
-    try:
-        block.decode("utf-8")
-    except UnicodeDecodeError:
-        spot.write_bytes(block.decode("utf-8", "replace").encode())
+    mended = block
+    if not block.isascii():
+        try:
+            block.decode("utf-8")
+        except UnicodeDecodeError:
+            mended = block.decode("utf-8", "replace").encode()
+    if b"\\ud" in block or b"\\uD" in block:
+        mended = _SURROGATES.sub(_paired, mended)
+    if mended != block:
+        spot.write_bytes(mended)
+
+
+def _paired(found: re.Match[bytes]) -> bytes:
+    return b"\\ufffd" if found[1] else found[0]
 
 
 def _lines(spot: Path) -> str:
@@ -170,10 +180,10 @@ def _documents(spot: Path) -> str:
 
 def _matches(mapping: Mapping, spot: Path) -> tuple[str, Fields]:
     """Lines of text, taken apart by the mapping's pattern."""
-    groups = re.findall(_PATTERN_NAMES, mapping.pattern)
-    listed = ", ".join(map(quoted, groups))
+    names = groups(mapping.pattern)
+    listed = ", ".join(map(quoted, names))
     found = (
         f"SELECT regexp_extract(line, {quoted(mapping.pattern)}, [{listed}]) AS m FROM {_lines(spot)} "  # noqa: S608
         "WHERE trim(line, ' ' || chr(13)) <> ''"
     )
-    return f"(SELECT unnest(m) FROM ({found}))", Fields(dict.fromkeys(groups, "VARCHAR"))  # noqa: S608
+    return f"(SELECT unnest(m) FROM ({found}))", Fields(dict.fromkeys(names, "VARCHAR"))  # noqa: S608

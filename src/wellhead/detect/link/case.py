@@ -17,8 +17,10 @@ from wellhead.detect.link.ties import Ties
 from wellhead.meter.view import Views
 
 SURE = 0.02
-"""A kind of evidence counts where at most this share of random groups shows as much of it."""
+"""A kind of evidence counts where at most this share of random groups shows as much of it, and where it makes members
+likelier to share one source than not."""
 LEAST_KINDS = 2
+LEAST_LOG_P = -600.0
 _LIVE_DRAWS = 99
 _TIED = (
     ("link_timing", "timing", "{value} of their pairs were active in the same hours"),
@@ -28,7 +30,12 @@ _TIED = (
 )
 _SHOWN = (
     ("link_inputs", "inputs", "inputs", "what they ask comes from one source, {value} nats likelier a member than not"),
-    ("link_answers", "answers", "answers", "so does what they are answered, {value} nats a member"),
+    (
+        "link_answers",
+        "answers",
+        "answers",
+        "what they are answered fits one source, {value} nats likelier a member",
+    ),
     ("link_novelty", "novelty", "distinct", "{value} of all their inputs were new, within and across the accounts"),
 )
 
@@ -36,7 +43,8 @@ _SHOWN = (
 def case(
     crowd: Crowd, views: Views, ties: Ties, group: Group, segment: Array, rng: np.random.Generator
 ) -> Campaign | None:
-    """The campaign that a group is; None where it shows fewer than LEAST_KINDS kinds of evidence.
+    """The campaign that a group is; None where it shows fewer than LEAST_KINDS kinds of evidence, or where one source
+    explains its members worse than honesty does.
 
     segment: (u,) index of each principal's segment in the population, -1 unknown.
     """
@@ -48,13 +56,14 @@ def case(
     found = [
         _evidence((name, kind, text), getattr(own, field), np.array([getattr(o, field) for o in others]))
         for name, kind, field, text in _SHOWN
+        if getattr(own, kind) > 0
     ]
     found += _tied(ties, group, some, rng)
     shown = sorted((p, i) for i, (p, _) in enumerate(found) if p <= SURE)
     evidence = tuple(found[i][1] for _, i in shown)
     kinds = tuple(dict.fromkeys(e.kind for e in evidence))
     alone = p_random(own.all, np.array([o.all for o in others]))
-    if len(kinds) < LEAST_KINDS or alone > SURE:
+    if len(kinds) < LEAST_KINDS or alone > SURE or own.all <= 0:
         return None
     best = members[np.argsort(-group.scores[members], kind="stable")][:TIED]
     order = sorted(members.tolist(), key=lambda i: views.names[i])
@@ -63,10 +72,10 @@ def case(
         scores=tuple(round(float(group.scores[i]), 2) for i in order),
         edges=edges_of(crowd, ties, best, views.names),
         kinds=kinds,
-        reasons=tuple(e.said for e in evidence),
+        reasons=tuple(f"{e.said}; random groups show {e.low} to {e.high}" for e in evidence),
         evidence=evidence[:5],
         rows=int(np.nan_to_num(views.distinct[members]).sum()),
-        p_value=math.exp(max(group.log_p, -600.0)),
+        p_value=math.exp(max(group.log_p, LEAST_LOG_P)),
         p_random=alone,
         comparison=_compared(some.size, round(alone * (DRAWS + 1)) - 1, own.all, [o.all for o in others]),
     )
@@ -81,14 +90,15 @@ def _compared(size: int, above: int, own: float, others: Sequence[float]) -> str
     )
 
 
-def _evidence(said: tuple[str, str, str], value: float, others: Array) -> tuple[float, Evidence]:
+def _evidence(known: tuple[str, str, str], value: float, others: Array) -> tuple[float, Evidence]:
     """(conformal p-value, evidence) of a group's value beside those of random groups."""
-    name, kind, text = said
+    name, kind, text = known
     low, high = np.quantile(others, [0.05, 0.95])
-    shown = [f"{v:.3g}" for v in (value, low, high)]
-    sentence = f"{text.format(value=shown[0])}; random groups show {shown[1]} to {shown[2]}"
-    low_high = {"low": shown[1], "high": shown[2]}
-    return p_random(value, others), Evidence(name=name, kind=kind, said=sentence, value=shown[0], **low_high)
+    shown = [f"{v:.3g}" if "nats" in text else f"{100 * v:.3g} %" for v in (value, low, high)]
+    said = text.format(value=shown[0])
+    return p_random(value, others), Evidence(
+        name=name, kind=kind, said=said, value=shown[0], low=shown[1], high=shown[2]
+    )
 
 
 def _tied(ties: Ties, group: Group, some: Array, rng: np.random.Generator) -> list[tuple[float, Evidence]]:

@@ -10,7 +10,7 @@ import numpy as np
 from wellhead.core.arrays import Array
 from wellhead.detect.link import habit
 from wellhead.detect.link.population import Points, Population
-from wellhead.detect.link.tail import at_least, tail_of
+from wellhead.detect.link.tail import Tail, at_least, exchangeable, tail_of
 
 LEAST_MEMBERS = 3
 EXPAND = 0.01
@@ -72,14 +72,41 @@ class Crowd:
     def judge(self, members: Array, centre: Centre, tried: int) -> tuple[Group, Array]:
         """The group at this centre, and everybody's p-value: the share of honest looks that are as close."""
         scores = self.scores(members, centre)
-        looks = self.population.looks
-        honest = tail_of(likeness(self.population, looks, self.usual_looks, centre), looks.band)
-        p = honest.p_values(scores, self.points.band, self.points.part)
+        p = self._honest(centre)[1].p_values(scores, self.points.band, self.points.part)
         near = np.count_nonzero(p[:, None] <= _LEVELS, axis=0)
         log_p = at_least(near, p.size, _LEVELS)
         best = int(log_p.argmin())
         sure = min(float(log_p[best]) + math.log(_LEVELS.size * tried), 0.0)
         return Group(np.flatnonzero(p <= _LEVELS[best]), scores, sure), p
+
+    def _honest(self, centre: Centre) -> tuple[Array, Tail]:
+        """(m,) scores of the honest looks at this centre, and their tail."""
+        looks = self.population.looks
+        scores = likeness(self.population, looks, self.usual_looks, centre)
+        return scores, tail_of(scores, looks.band)
+
+    def exchanged(self, members: Array) -> float:
+        """Probability that so many of all who are so close to the source of these members are here, and so few among
+        the honest of the calibration, if any two of them might change places.
+
+        Fisher's exact test (1935), one-sided, among principals with as many rows as members have. It needs no model of
+        how a niche spreads, so a niche of few is never sure to be none.
+        """
+        points, looks = self.points, self.population.looks
+        centre = centre_of(points.take(members))
+        scores, tail = self._honest(centre)
+        p = tail.p_values(self.scores(members, centre), points.band, points.part)
+        honest = tail.p_values(scores, looks.band, looks.part)
+        bands = np.unique(points.band[members])
+        here, there = np.isin(points.band, bands), np.isin(looks.band, bands)
+        _, owner, looked = np.unique(self.population.owner[there], return_inverse=True, return_counts=True)
+        found = 1.0
+        for level in _LEVELS:
+            near = int(np.count_nonzero(here & (p <= level)))
+            # who was looked at several times counts by the share of its looks, so that it has no more chances than one
+            known = int(np.ceil(((honest[there] <= level) / looked[owner]).sum() - 1e-9))
+            found = min(found, exchangeable(near, known, int(np.count_nonzero(here)), looked.size))
+        return found
 
     def grow(self, members: Array, centre: Centre | None, tried: int) -> Group:
         """The most improbable group on the way from first members, or a first centre, to where it settles.

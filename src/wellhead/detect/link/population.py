@@ -9,8 +9,9 @@ import msgspec
 import numpy as np
 
 from wellhead.core.arrays import Array
+from wellhead.core.errors import ProfileError
 from wellhead.detect.link import habit
-from wellhead.detect.link.source import MOST_ROWS, Source, fit_source
+from wellhead.detect.link.source import MOST_ROWS, Source
 from wellhead.meter import pack
 from wellhead.meter.view import Views
 
@@ -24,6 +25,8 @@ ENOUGH = 50
 """Looks that a band needs to be compared with."""
 HASHES = 32
 """Inputs of each principal by which groups are searched for repeats: every input has one hash, whoever asks it."""
+NEAR = 0.05
+"""Groups more probable than this are not looked for among the honest."""
 INPUTS = ("features",)
 ANSWERS = ("confidence", "boundary_ratio", "full_confidence_ratio")
 """Means over rows, as Source takes them to be; the evenness of labels is none."""
@@ -62,6 +65,8 @@ class Population(msgspec.Struct, frozen=True, kw_only=True):
 
     inputs, answers: how means of queries and of answers spread.  looks: at honest principals, some in each band.
     owner: (m,) which principal each look is of.  segment: (m,) index into `segments`.
+    honest: (w, 2) of each search among honest principals that the model was not fitted on: how many they were, and the
+    log-probability of the least probable group that was found among them, 0 where none was.
     """
 
     inputs: Source
@@ -70,12 +75,13 @@ class Population(msgspec.Struct, frozen=True, kw_only=True):
     owner: Array
     segment: Array
     segments: tuple[str, ...]
+    honest: Array
 
     def points(self, views: Views) -> Points:
         """These principals' coordinates; those below LEAST_ROWS placed rows must have been left out."""
         rows = np.clip(views.distinct, 1.0, MOST_ROWS)
         hashes = np.sort(views.sample, axis=1)[:, : -HASHES - 1 : -1]
-        places = [s.place(_columns(views, f)) for s, f in ((self.inputs, INPUTS), (self.answers, ANSWERS))]
+        places = [s.place(columns_of(views, f)) for s, f in ((self.inputs, INPUTS), (self.answers, ANSWERS))]
         noise = blurred(hashes[:, 0], np.clip(views.distinct, 1.0, None), sum(p.shape[1] for p in places))
         inputs, answers = places[0] + noise[:, : places[0].shape[1]], places[1] + noise[:, places[0].shape[1] :]
         return Points(
@@ -106,6 +112,18 @@ class Population(msgspec.Struct, frozen=True, kw_only=True):
                 return found[:most]
         return np.arange(len(self.looks))[:most]
 
+    def usual_crowd(self, principals: int) -> float:
+        """Log-probability of the least probable group that so many honest principals would form; -inf where it is
+        not known.
+
+        A niche that a share of the honest have in common grows improbable in proportion to how many they are; so does
+        one that was not improbable enough to be seen among fewer.
+        """
+        if not len(self.honest):
+            return -np.inf
+        times = np.maximum(principals / self.honest[:, 0], 1.0)
+        return float(np.minimum(self.honest[:, 1] * times, np.log(NEAR) * (times - 1.0)).min())
+
     def to_bytes(self) -> bytes:
         """Bytes that `from_bytes` reads and checks."""
         record = {
@@ -115,13 +133,16 @@ class Population(msgspec.Struct, frozen=True, kw_only=True):
             "owner": self.owner,
             "segment": self.segment,
             "segments": list(self.segments),
+            "honest": self.honest,
         }
         return pack.dump("population", record)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Population:
-        """Raises ProfileError where the bytes are cut, edited or of something else."""
+        """Raises ProfileError where the bytes are cut, edited, of something else or of an earlier release."""
         record = pack.load("population", data)
+        if "honest" not in record:
+            raise ProfileError("expected a population with honest groups, got one of an earlier release")
         return cls(
             inputs=Source(**record["inputs"]),
             answers=Source(**record["answers"]),
@@ -129,6 +150,7 @@ class Population(msgspec.Struct, frozen=True, kw_only=True):
             owner=record["owner"],
             segment=record["segment"],
             segments=tuple(record["segments"]),
+            honest=record["honest"],
         )
 
 
@@ -152,7 +174,7 @@ def bands(rows: Array) -> tuple[Array, Array]:
     return whole, place - whole
 
 
-def _columns(views: Views, fields: Sequence[str]) -> Array:
+def columns_of(views: Views, fields: Sequence[str]) -> Array:
     """(u, F) float64 of these fields of Views side by side."""
     return np.hstack([np.asarray(getattr(views, f), np.float64).reshape(len(views), -1) for f in fields])
 
@@ -175,47 +197,12 @@ def visible(views: Views) -> Array:
     return np.flatnonzero((np.nan_to_num(views.placed) >= LEAST_ROWS) & np.isfinite(views.features).all(axis=1))
 
 
-def fit_population(views: Views, segments: Segments, rng: np.random.Generator) -> Population:
-    """The Population of honest development principals.
-
-    views: looks at them; a name may occur once for each power of two of rows that it passed, which is what tells noise
-    from identity best.  segments: of each name.
-    """
-    views = rows_of(views, visible(views))
-    rows = np.clip(views.distinct, 1.0, None)
-    numbers = {name: i for i, name in enumerate(dict.fromkeys(views.names))}
-    owner = np.array([numbers[name] for name in views.names], np.int64)
-    inputs, answers = (fit_source(_columns(views, f), rows, owner, views.rows) for f in (INPUTS, ANSWERS))
-    known = tuple(sorted({_word(segments, name) for name in views.names}))
-    bare = Population(
-        inputs=inputs,
-        answers=answers,
-        looks=Points(*(np.zeros(0) for _ in Points.__struct_fields__)),
-        owner=np.zeros(0),
-        segment=np.zeros(0),
-        segments=known,
-    )
-    looks = bare.points(views)
-    kept = _some(looks.band, rng)
-    return msgspec.structs.replace(
-        bare,
-        looks=looks.take(kept),
-        owner=owner[kept],
-        segment=named(views.names, segments, known)[kept],
-    )
-
-
-def _word(segments: Segments, name: str) -> str:
+def segment_word(segments: Segments, name: str) -> str:
+    """The segment of a name."""
     return segments(name) if callable(segments) else segments.get(name, "")
 
 
 def named(names: Sequence[str], segments: Segments | None, known: Sequence[str]) -> Array:
     """(u,) index of each name's segment among the known ones; -1 where it is none of them or segments is None."""
     numbers = {word: i for i, word in enumerate(known)}
-    return np.array([-1 if segments is None else numbers.get(_word(segments, n), -1) for n in names], np.int64)
-
-
-def _some(band: Array, rng: np.random.Generator) -> Array:
-    """At most KEPT of each band, at random."""
-    shuffled = rng.permutation(band.size)
-    return np.sort(np.concatenate([shuffled[band[shuffled] == b][:KEPT] for b in range(BANDS)]))
+    return np.array([-1 if segments is None else numbers.get(segment_word(segments, n), -1) for n in names], np.int64)

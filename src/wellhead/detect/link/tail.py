@@ -81,3 +81,18 @@ def _log_tail(count: int, of: int, share: float) -> float:
     ways = math.lgamma(of + 1) - math.lgamma(count + 1) - math.lgamma(of - count + 1)
     first = ways + count * math.log(share) + (of - count) * math.log1p(-share)
     return min(first + math.log(left / (count + 1 - (of + 1) * share)), 0.0)
+
+
+def exchangeable(near: int, known: int, of: int, others: int) -> float:
+    """Fisher's exact test: P(`near` or more of the near + known are among the `of`, not among the `others`)."""
+    total, drawn = of + others, near + known
+    whole = _log_ways(total, drawn)
+    terms = [_log_ways(of, k) + _log_ways(others, drawn - k) for k in range(near, min(drawn, of) + 1)]
+    return min(sum(math.exp(t - whole) for t in terms), 1.0)
+
+
+def _log_ways(of: int, chosen: int) -> float:
+    """Log of the ways to choose so many; -inf where there are not so many."""
+    if chosen > of:
+        return -math.inf
+    return math.lgamma(of + 1) - math.lgamma(chosen + 1) - math.lgamma(of - chosen + 1)
