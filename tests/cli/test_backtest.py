@@ -145,3 +145,74 @@ def test_no_promise_no_rule_and_no_expression(place):
 @pytest.mark.parametrize(("counts", "bars"), [((0, 1, 8), " ▁█"), ((0,), " "), ((1,) * 120, "█" * 60)])
 def test_sparklines(counts, bars):
     assert backtest.sparkline(counts) == bars
+
+
+MAPPING = """
+name = "mine"
+time = "/t"
+principal = "/who"
+status = "/code"
+"""
+
+
+def lines(tmp_path, many=600, **columns):
+    """A log of its own format without inputs and answers, of ten callers; the first request was refused."""
+    path = tmp_path / "mine.log"
+    events = [{"t": 1.7e9 + 60 * i, "who": f"p{i % 10}", "code": 200, **columns} for i in range(1, many)]
+    path.write_text(
+        "".join(json.dumps(e) + "\n" for e in [{"t": 1.7e9, "who": "first", "code": 403}, *events]) + "half\n"
+    )
+    (tmp_path / "map.toml").write_text(MAPPING)
+    return ("--logs", str(path), "--format", str(tmp_path / "map.toml"))
+
+
+NEEDY = ("unique", "unique_ratio", "label_evenness", "full_confidence_ratio", "scores_asked_ratio", "boundary_ratio")
+
+
+@pytest.mark.parametrize("field", NEEDY)
+def test_what_the_logs_do_not_hold_hits_nobody_and_is_said(tmp_path, capsys, field):
+    logs = lines(tmp_path)
+    found = told(tmp_path, capsys, f"{field}<=0.5", *logs)
+    assert (found["hits"], list(found["silent"]), found["principals"]) == ([], [field], 10)
+    command(tmp_path, f"{field}<=0.5", *logs)
+    said = capsys.readouterr().out
+    assert "Not computed, because the log lacks what they need:" in said and field in said
+
+
+def test_the_promise_accuses_nobody_of_what_the_logs_do_not_hold(struck, tmp_path, capsys):
+    found = told(struck, capsys, "promise", *lines(tmp_path, 3000))
+    assert {"unique", "boundary", "confidence"} <= set(found["silent"]) and "volume" not in found["silent"]
+    assert found["hits"] == []
+
+
+def test_what_was_met_in_the_logs_is_counted_and_the_time_is_that_of_the_first_request(tmp_path, capsys):
+    logs = lines(tmp_path)
+    found = told(tmp_path, capsys, "rows>=16", *logs)
+    assert (found["lines"], found["bad"], found["first_s"], len(found["hits"])) == (601, 1, 1.7e9, 10)
+    command(tmp_path, "rows>=16", *logs)
+    said = capsys.readouterr().out
+    assert "601 lines of the logs, 1 malformed" in said and "2023-11-14 22:13 to" in said
+
+
+def test_logs_without_a_request_are_an_error(tmp_path):
+    (tmp_path / "empty.log").write_text("")
+    with pytest.raises(ConfigError, match="expected requests in the logs, got none"):
+        command(tmp_path, "rows>=16", "--logs", str(tmp_path / "empty.log"))
+    (tmp_path / "odd.log").write_text("what is this\n")
+    with pytest.raises(ConfigError, match="got 1 lines of which none can be read"):
+        command(tmp_path, "rows>=16", "--logs", str(tmp_path / "odd.log"), "--format", "json")
+
+
+def test_a_damaged_file_among_the_logs_is_named(tmp_path, capsys):
+    logs = lines(tmp_path)
+    (tmp_path / "bad.parquet").write_bytes(b"no parquet")
+    assert command(tmp_path, "rows>=16", "--logs", str(tmp_path / "bad.parquet"), *logs[1:]) == 2
+    said = capsys.readouterr()
+    assert "Would have hit 10 principals" in said.out and "bad.parquet" in said.err
+
+
+def test_no_name_is_obeyed_by_the_terminal(tmp_path, capsys):
+    logs = lines(tmp_path, who="x\x1b[31m\u202e")
+    command(tmp_path, "rows>=16", *logs)
+    said = capsys.readouterr().out
+    assert "x\\x1b[31m\\u202e" in said and "\x1b" not in said and "\u202e" not in said

@@ -60,6 +60,7 @@ def test_writes_a_promise_that_the_gate_can_take_up(place, capsys):
     assert "Left out, drills: drill" in said
     assert "until now rules, the promise from now on" in said
     assert str(written) in said
+    assert "Wrote no population for `wellhead scan --population`" in said
 
 
 def test_only_whole_periods_count(place):
@@ -92,6 +93,7 @@ def test_the_linkers_population_is_written_beside_it(place, tmp_path, capsys):
     assert command("-c", path) == 0
     population = promises.load_population(load(path))
     assert len(population.looks) >= 50
+    assert f"Wrote {promises.population_of(load(path))}: honest principals" in capsys.readouterr().out
     assert stat.S_IMODE(promises.population_of(load(path)).stat().st_mode) == 0o600
 
 
@@ -100,6 +102,14 @@ def test_a_dry_run_writes_nothing(place, capsys):
     assert command("-c", path, "--dry-run", "--exclude", "p1", "p2") == 0
     assert not promises.path_of(load(path)).exists()
     assert "Left out, excluded by you: p1, p2" in capsys.readouterr().out
+
+
+def test_who_came_after_the_last_whole_period_was_neither_left_out_nor_counted(place, capsys):
+    late = [event(9000 + i, "late", BEGAN + 2.2 * DAY + i) for i in range(40)]
+    command("-c", place(records=[*late, thief("F-2", "late")]), "--dry-run", "--exclude", "late", "nobody")
+    said = capsys.readouterr().out
+    assert "Not in the periods calibrated, so that leaving them out changed nothing: late, nobody" in said
+    assert "Left out" not in said and "Counted as honest" not in said
 
 
 def test_a_log_shorter_than_a_period_makes_no_promise(place):

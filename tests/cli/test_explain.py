@@ -86,3 +86,10 @@ def test_guilt_and_company_are_said_with_what_speaks_for_them():
     assert said[2] == "Among honest principals like it (segment band=new): p = 1/329; guilt is established."
     assert said[3] == "Evidence: 97 % of its inputs were new"
     assert "Acts as one with bob, carl: one work list." in said
+
+
+def test_a_segment_that_was_never_calibrated_does_not_look_ordinary():
+    standing = Standing("new", 64, 9.0, segment="use=pen-test", word="nobody like it was calibrated")
+    said = sentences(Explanation(standing, 0.9, (), (), (), 0.8, ("97 % of its inputs were new",)))
+    line = "Among honest principals like it (segment use=pen-test): nobody like it was calibrated."
+    assert line in said and "Evidence: 97 % of its inputs were new" in said

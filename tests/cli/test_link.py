@@ -80,7 +80,7 @@ def place(tmp_path_factory):
     clean, made = (Place(tmp_path_factory.mktemp("link"), n) for n in (0, 8))
     config = load(clean.config)
     survey = survey_of(Path(config.audit.directory))
-    population, said = link.honest(None, link.seen(config, clean.profile, survey, 30)[1], survey)
+    population, said = link.honest(None, link.seen(config, clean.profile, survey, 30)[1], survey, {})
     assert "wellhead calibrate" in said
     promises.population_of(load(made.config)).write_bytes(population.to_bytes())
     return made
@@ -119,7 +119,7 @@ def test_days_must_be_some(place):
 
 def test_few_principals_cannot_be_compared(place):
     survey = survey_of(Path(load(place.config).audit.directory))
-    population, said = link.honest(None, None, survey)
+    population, said = link.honest(None, None, survey, {})
     assert population is None
     assert "Nothing to compare with" in said
 

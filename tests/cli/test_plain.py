@@ -15,7 +15,11 @@ def test_nothing_is_left_that_a_terminal_obeys_and_no_cell_begins_as_a_formula(t
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [("a\x1b[31mb", "a\\x1b[31mb"), ("x\u202ey\n", "x\\u202ey\\n"), ("J\u00f6rg \u65e5\u672c", "J\u00f6rg \u65e5\u672c")],
+    [
+        ("a\x1b[31mb", "a\\x1b[31mb"),
+        ("x\u202ey\n", "x\\u202ey\\n"),
+        ("J\u00f6rg \u65e5\u672c", "J\u00f6rg \u65e5\u672c"),
+    ],
 )
 def test_names_stay_apart_and_those_of_all_languages_as_they_are(text, shown):
     assert plain(text) == shown

@@ -132,3 +132,40 @@ def test_campaigns_are_judged_against_the_population_that_was_calibrated(calibra
     assert (found["unsought"], found["coded"]) == ("", 32_000)
     run(str(folder / "log"), "--profile", profile)
     assert "Campaigns were not sought: no --population" in " ".join(capsys.readouterr().out.split())
+
+
+def test_where_nothing_can_be_read_or_a_file_is_damaged_the_exit_code_is_2(log, tmp_path, capsys):
+    assert run(log, "--format", "combined") == 2
+    said = capsys.readouterr()
+    assert "got 2,001 lines of which none can be read" in said.err
+    assert "history is empty" not in said.out
+    bad = tmp_path / "bad.parquet"
+    bad.write_bytes(b"no parquet")
+    assert run(log, str(bad)) == 2
+    said = capsys.readouterr()
+    assert "2,000 requests" in " ".join(said.out.split()) and "=thief" in said.out
+    assert "bad.parquet" in said.err
+    assert run(log, "--quick", "--principal", "/nowhere") == 2
+
+
+def test_an_unknown_file_in_a_folder_is_skipped_and_listed(log, tmp_path, capsys):
+    (tmp_path / "error.log").write_text("[error] what is this\n")
+    assert run(str(tmp_path)) == 1
+    assert f"skipped, of no known format: {tmp_path}/error.log" in "".join(capsys.readouterr().out.split("\n"))
+    with pytest.raises(ConfigError, match="known format"):
+        run(log, str(tmp_path / "error.log"))
+
+
+def test_a_pattern_that_is_none_is_said(log):
+    with pytest.raises(ConfigError, match="--paths: expected a regular expression"):
+        run(log, "--paths", "(")
+
+
+def test_quick_honours_csv_and_json(log, capsys):
+    run(log, "--quick", "--csv")
+    lines = list(csv.reader(io.StringIO(capsys.readouterr().out)))
+    assert lines[0] == ["principal", "requests", "inputs", "addresses", "confidence", "full"]
+    assert (lines[1][:2], lines[1][3:]) == (["'=thief", "1000"], ["", "", ""])
+    assert len(lines) == 32
+    run(log, "--quick", "--json")
+    assert json.loads(capsys.readouterr().out)[0]["addresses"] is None

@@ -6,6 +6,7 @@ from hypothesis import given
 from wellhead.core.errors import ConfigError
 from wellhead.detect.backtest import Reader, Tally, of_expression, of_rule
 from wellhead.detect.detectors import Detectors
+from wellhead.detect.held import Held
 from wellhead.detect.looks import Looking
 from wellhead.detect.rules import shipped
 from wellhead.detect.signals.unique import Unique
@@ -85,3 +86,26 @@ def test_an_unknown_name_is_said():
 def test_nothing_seen_is_nothing_found():
     found = Tally(of_expression("rows>=1", READER)).done(30.0, {"p": "theft"})
     assert (found.hits, found.share, found.days, found.theft) == ((), 0.0, (), (0, 0))
+
+
+@pytest.mark.parametrize("field", ["unique", "unique_ratio", "label_evenness", "full_confidence_ratio"])
+def test_what_the_logs_lack_never_holds_whichever_side_is_asked_for(field):
+    reader = Reader(Detectors([Unique]), held=Held())
+    test = of_expression(f"{field}<=0.5 and rows>=16", reader)
+    same = rows(["p"] * 64, [7] * 64, confidence=np.full(64, 0.5, np.float32))
+    looks = Looking(reader, Sketches(), 30.0, origin_s=1.7e9 - 5).fold(same)
+    assert test.hits(looks) == []
+    assert list(reader.silent(test.names)) == [field]
+    reader.held.notice(same)
+    looks = Looking(reader, Sketches(), 30.0, origin_s=1.7e9 - 5).fold(same)
+    assert test.hits(looks)
+    assert reader.silent(test.names) == {}
+
+
+def test_the_span_is_that_of_the_requests():
+    tally = Tally(of_expression("rows>=1", READER))
+    tally.saw(1.7e9 - 3 * DAY, 1.7e9 + DAY)
+    for looks in looked(rows(["p"] * 16, range(16))):
+        tally.fold(looks)
+    found = tally.done(30.0, {})
+    assert (found.first_s, found.last_s, found.days) == (1.7e9 - 3 * DAY, 1.7e9 + DAY, (0, 0, 0, 1, 0))

@@ -190,15 +190,14 @@ def test_the_holders_of_a_threshold_are_named_and_what_it_would_be_without_them(
 
 def test_the_holders_are_five_principals_however_often_one_of_them_came():
     rng = np.random.default_rng(8)
-    often = [looks(np.full((1, 4), 50.0 + i) * [1, -1, 1, 1], prefix="often", period=i) for i in range(9)]
+    prefix = next(p for p in "abcdefgh" if not development([f"{p}0"] * 1501)[0])
+    often = [looks(np.full((1, 4), 50.0 + i) * [1, -1, 1, 1], prefix=prefix, period=i) for i in range(9)]
     seen = joined([honest(1500, rng), *often])
-    names = [n for n in ("often0",) if not development(n and seen.names)[seen.names.index(n)]]
-    promise = calibrate(seen, None, BUDGET, Named, key=b"" if names else b"other")
-    holders = promise.holders["everybody"]
-    assert len({n for n, _ in holders}) == 5
-    assert [n for n, _ in holders].count("often0") == 9
-    kept = calibrate(seen, None, BUDGET, Named, key=b"" if names else b"other", excluded={n for n, _ in holders})
-    assert promise.without("everybody") == pytest.approx(kept.threshold("everybody"), rel=0.2)
+    promise = calibrate(seen, None, BUDGET, Named)
+    holders = [name for name, _ in promise.holders["everybody"]]
+    assert (len(set(holders)), holders.count(f"{prefix}0")) == (5, 9)
+    kept = calibrate(seen, None, BUDGET, Named, excluded=set(holders))
+    assert promise.without("everybody") == pytest.approx(kept.threshold("everybody"), rel=0.05)
 
 
 def test_segments_of_a_mapping_a_function_or_the_looks():

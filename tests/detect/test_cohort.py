@@ -66,6 +66,17 @@ def test_a_farm_is_found_whole_and_nobody_else(reason):
     assert min(values[p.name] for p in FARMS[reason]) > honest[int(0.99 * len(honest))]
 
 
+def test_four_of_sixty_are_found_though_they_are_most_of_their_day():
+    quiet = crowd(59)
+    few = [
+        Registered(name=f"a{i}", created_s=1.7e9 + 90 * DAY + 180.0 * i, email=f"{letters(np.random.default_rng(i), 6)}"
+                   f"{1000 + 37 * i}@mailinator.com", network="203.0.113.0/24")
+        for i in range(4)
+    ]  # fmt: skip
+    (found,) = cohorts(quiet + few)
+    assert found.members == ("a0", "a1", "a2", "a3") and found.surprise > 3.0
+
+
 def test_the_honest_are_hardly_suspicious():
     values = np.array(list(suspicion(crowd()).values()))
     assert np.quantile(values, 0.9) < 2.0

@@ -90,6 +90,15 @@ def test_said_in_plain_words():
     assert "an unknown amount" in pair.said(0, 1, np.nan)
 
 
+def test_shares_of_rows_are_shown_as_they_were_counted():
+    pair = Detectors([Unique, Volume])
+    for share, said in ((1.0, "100 %"), (0.0, "0 %"), (0.5, "50 %"), (1 / 128, "0.78 %")):
+        (value,) = pair.read(views(unique_ratio=share, rows=128))[:1, 0]
+        assert pair.shown(0, value, 128) == said
+    assert pair.said(0, 1, np.log(128.5 / 0.5), 128) == "100 % of its inputs were new"
+    assert pair.shown(0, np.nan, 128) == "" and pair.shown(1, 3.0, 128) == pair.shown(1, 3.0)
+
+
 def test_every_side_has_words_and_no_placeholder_but_the_value(detectors):
     for i, sides in enumerate(detectors.sides):
         for side in sides:

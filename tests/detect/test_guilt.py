@@ -14,10 +14,10 @@ from wellhead.detect.yardstick import suprema
 class Saying(Named):
     """Says each detector's value."""
 
-    def said(self, index, side, value):
+    def said(self, index, side, value, rows):
         return f"{self.names[index]} {'high' if side > 0 else 'low'} at {value:g}"
 
-    def shown(self, index, value):
+    def shown(self, index, value, rows):
         return f"{value:.1f}"
 
 

@@ -128,3 +128,9 @@ def test_the_page_on_rules_holds():
     assert parse(text, "docs/rules.md").name == "night_reader"
     assert Rules({"docs/rules.md": text}).test() == []
     assert all(f"`{field}`" in page for field in FIELDS)
+
+
+@pytest.mark.parametrize("least", [0, -5])
+def test_rows_below_one_are_said(least):
+    with pytest.raises(ConfigError, match=f"mine.toml: expected min_rows of at least 1, got {least}"):
+        parse(OWN.replace("min_rows = 10", f"min_rows = {least}"), "mine.toml")

@@ -81,6 +81,8 @@ def test_evidence_in_words_old_and_new():
     ]
     said = Evidence(name="link_novelty", kind="novelty", said="0.9; others show 0.36 to 0.8", low="0.36", high="0.8")
     assert sentences((said,)) == [said.said]
+    group = msgspec.structs.replace(said, said="90 % of all their inputs were new")
+    assert sentences((group,)) == ["90 % of all their inputs were new (90 % of random honest groups: 0.36 to 0.8)"]
 
 
 def test_only_what_is_in_force_is_lifted_and_only_once():

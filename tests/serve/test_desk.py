@@ -63,6 +63,34 @@ def test_a_lifted_valve_does_not_close_again_by_itself(desk):
     assert worker.gate.decisions == {}
 
 
+def test_closing_a_finding_says_what_it_was_closed_as_and_lifts_once(desk):
+    (finding,) = [r.finding.uid for r in desk.answer(Ask(ask="findings")).findings]
+    said = [
+        desk.answer(Ask(ask="review", finding=finding, verdict=verdict)).done.removeprefix(f"{finding}: ")
+        for verdict in ("honest", "honest", "theft", "honest")
+    ]
+    assert said == [
+        "closed as honest; 1 decision lifted",
+        "closed as honest; it was closed as honest",
+        "closed as theft; it was closed as honest; what was lifted stays lifted",
+        "closed as honest; it was closed as theft",
+    ]
+    assert desk.answer(Ask(ask="decisions")).decisions == ()
+
+
+def test_what_an_operator_lifted_is_not_lifted_again_by_a_review(desk):
+    desk.answer(Ask(ask="lift", principal="thief"))
+    (finding,) = [r.finding.uid for r in desk.answer(Ask(ask="findings")).findings]
+    assert "lifted" not in desk.answer(Ask(ask="review", finding=finding, verdict="honest")).done
+
+
+def test_explain_shows_what_people_said_of_a_finding(desk):
+    (finding,) = [r.finding.uid for r in desk.answer(Ask(ask="findings")).findings]
+    desk.answer(Ask(ask="review", finding=finding, verdict="honest"))
+    said = desk.answer(Ask(ask="explain", principal="thief")).explanation
+    assert said.findings[0].endswith("(closed as honest)") and said.standing.stance == "allow"
+
+
 @pytest.mark.parametrize(
     "ask",
     [

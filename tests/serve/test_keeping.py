@@ -34,11 +34,11 @@ def config(place):
     return config
 
 
-def keep(config, made_s=0.0):
+def keep(config, made_s=0.0, **changed):
     """Write the promise where a gate takes it up."""
     path = promises.path_of(config)
     path.parent.mkdir(exist_ok=True)
-    path.write_bytes(msgspec.structs.replace(promise(), made_s=made_s).to_bytes())
+    path.write_bytes(msgspec.structs.replace(promise(), made_s=made_s, **changed).to_bytes())
 
 
 def steal(worker, name="thief", now_s=NOW):
@@ -85,6 +85,11 @@ def test_the_status_says_guilt_and_the_word_of_the_promise(config, clock):
     worker.stop()
 
 
+def is_cleared(desk):
+    told = desk.answer(Ask(ask="explain", principal="thief")).explanation
+    return told.standing.word == "promisable now" and "(closed as honest)" in told.findings[0]
+
+
 def test_a_review_is_stored_lifts_what_it_decided_and_is_taken_up_again(config, clock):
     keep(config)
     worker = assemble(config, clock)
@@ -92,11 +97,13 @@ def test_a_review_is_stored_lifts_what_it_decided_and_is_taken_up_again(config, 
     desk = Desk(worker, "m", 0)
     uid = worker.observer.findings[0].uid
     assert desk.answer(Ask(ask="review", finding=uid, verdict="honest", reason="a customer")).done.endswith(
-        "1 decisions lifted"
+        "1 decision lifted"
     )
     assert worker.gate.decision("thief", clock()) is None
+    assert is_cleared(desk)
     worker.stop()
     again = assemble(config, clock)
+    assert is_cleared(Desk(again, "m", 0))
     assert again.gate.decision("thief", clock()) is None
     assert again.observer.cases.reviews[uid].verdict == "honest"
     rows = Desk(again, "m", 0).answer(Ask(ask="findings")).findings
@@ -273,19 +280,21 @@ def told(worker):
     return said.kept, said.broken, said.drifted, [(f.signal, f.members) for f in worker.observer.findings]
 
 
-def test_a_restart_counts_as_before_though_the_log_is_older_than_the_promise(config, clock):
+def test_a_restart_counts_as_before_though_the_log_is_older_than_the_promise(config, place, clock):
     """The promise was made in the period after its history, and nothing of that history tests it."""
+    config = place.config(OPEN + 'segments = ["use"]\n')
     worker = assemble(config, clock)
     for i in range(12):
         steal(worker, f"old-{i}")
-    clock.now_s += 20 * 86_400
-    keep(config, clock.now_s - 1)
+    clock.now_s += 31 * 86_400
+    keep(config, clock.now_s - 1, scores={"use=none": next(iter(promise().scores.values()))})
     worker.turn()
     steal(worker, "new", clock.now_s)
     clock.now_s += 9
     worker.turn()
     before = told(worker)
-    assert before[1:] == (False, False, [])
+    kept = "1 alarms among 1 principal-periods, at most 0.01 promised"
+    assert before == (kept, False, False, [("guilt", ("new",))])
     worker.stop()
     again = assemble(config, clock)
     assert told(again) == before

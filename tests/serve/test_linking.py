@@ -137,3 +137,29 @@ def test_views_copied_in_parts_are_the_views_of_all(place, clock, at_once):
         else:
             assert getattr(joined, field) == value
     worker.stop()
+
+
+def test_a_damaged_population_is_said_once_and_the_one_before_it_stays(place, clock, capsys):
+    config = config_of(place)
+    worker = assemble(config, clock)
+    play(worker, clock)
+    aide = link_once(worker)
+    held = aide._held
+    path = promises.population_of(config)
+    path.write_bytes(b"\0" + path.read_bytes())
+    capsys.readouterr()
+    for _ in range(2):
+        clock.now_s += 61
+        link_once(worker)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(path) in line and "wellhead calibrate" in line and "judged as before" in line
+    assert held is not None and aide._held is held
+    worker.stop()
+
+
+def test_the_looks_of_a_period_share_the_rate_of_false_campaigns(place, clock):
+    worker = assemble(config_of(place), clock)
+    (aide,) = [a for a in worker.aides if isinstance(a, Linking)]
+    looks = 30 * 86_400 / 60
+    assert aide._alpha == pytest.approx(1 / 1000 / looks)
+    worker.stop()

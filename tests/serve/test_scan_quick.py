@@ -68,7 +68,7 @@ def test_a_credential_is_hashed_as_by_a_full_scan(tmp_path):
 
 
 def test_numbers_are_names_and_what_is_not_there_is_unknown(tmp_path):
-    duckdb.sql(f"COPY (SELECT 42 AS user_id, 1.7e9 AS timestamp FROM range(9)) TO '{tmp_path}/log.parquet'")
+    duckdb.sql(f"COPY (SELECT 42 AS user_id, 1.7e9 AS timestamp FROM range(9)) TO '{tmp_path}/log.parquet'")  # noqa: S608
     (line,) = aggregates(named("json"), [tmp_path / "log.parquet"])
     assert (line.principal, line.requests) == ("42", 9)
     assert (line.inputs, line.addresses, line.confidence, line.full) == (None,) * 4
@@ -79,6 +79,10 @@ def test_files_of_all_kinds_are_one_table(tmp_path):
     duckdb.sql(f"COPY (FROM '{lines}') TO '{tmp_path}/log.parquet'")
     kong = written(tmp_path / "kong.log", [{"started_at": 1, "consumer": {"username": "p0"}, "client_ip": "10.0.0.1"}])
     found = quick([(named("json"), (lines, tmp_path / "log.parquet")), (named("kong"), (kong,))])
-    assert [(f.principal, f.requests, f.addresses) for f in found.lines] == [("p0", 161, 4), ("p1", 160, 4), ("p2", 160, 4)]
+    assert [(f.principal, f.requests, f.addresses) for f in found.lines] == [
+        ("p0", 161, 4),
+        ("p1", 160, 4),
+        ("p2", 160, 4),
+    ]
     assert found.lines[1].confidence == pytest.approx(slow("p1")[2])
     assert quick([]).lines == []

@@ -14,7 +14,11 @@ DAY = 86_400.0
 
 def visits(name, time_s):
     return Visits(
-        names=(name,), principal=np.zeros(1, np.int32), time_s=np.array([time_s]), status=np.array([403]), endpoint=("/",)
+        names=(name,),
+        principal=np.zeros(1, np.int32),
+        time_s=np.array([time_s]),
+        status=np.array([403]),
+        endpoint=("/",),
     )
 
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from wellhead.core.batch import Visits
 from wellhead.detect.detectors import Detectors
 from wellhead.detect.rules import Rules
 from wellhead.meter.sketch import Sketches
-from wellhead.core.batch import Visits
 from wellhead.serve.scan_watch import Watcher, parts, view_of
 from wellhead.testing.sketches import rows, traffic
 

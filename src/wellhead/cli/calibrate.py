@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         write(promises.population_of(config), population.to_bytes())
         print(f"Wrote {promises.population_of(config)}: honest principals, for `wellhead scan --population`")
     else:
-        print("No population for `wellhead scan --population`: too few principals have rows that a profile coded")
+        print("Wrote no population for `wellhead scan --population`: too few principals have rows that a profile coded")
     print(announced(made, before))
     return 0
 
@@ -74,9 +74,7 @@ class Calibrated(NamedTuple):
     names: tuple[str, ...]
 
 
-def calibrated(
-    config: Config, profile: Profile | None, survey: Survey, exclude: Iterable[str] = ()
-) -> Calibrated:
+def calibrated(config: Config, profile: Profile | None, survey: Survey, exclude: Iterable[str] = ()) -> Calibrated:
     """What the log allows.
 
     Raises ConfigError where the log holds no whole period, or too few principals.

@@ -51,11 +51,12 @@ def sentences(e: Explanation) -> list[str]:
 def _guilt(e: Explanation) -> list[str]:
     """How unlike honest principals it is, and what speaks most against it."""
     s = e.standing
-    if s.p < 0:
-        return [f"Among honest principals: {s.word} (segment {s.segment})."] if s.word else []
+    if not s.word:
+        return []
     said = "guilt is established" if s.word == ALARMED else s.word
+    likely = f"{chance(s.p)}; " if s.p >= 0 else ""
     return [
-        f"Among honest principals like it (segment {s.segment}): {chance(s.p)}; {said}.",
+        f"Among honest principals like it (segment {s.segment}): {likely}{said}.",
         *(f"Evidence: {text}" for text in e.evidence),
     ]
 

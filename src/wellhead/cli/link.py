@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from wellhead.cli.ask import add_config
-from wellhead.core.words import chance, share
 from wellhead.core.errors import ConfigError
+from wellhead.core.words import chance, share
 
 if TYPE_CHECKING:
     from rich.console import Console

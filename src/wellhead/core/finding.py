@@ -25,11 +25,15 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     atlas: tuple[str, ...] = ()
 
 
+GROUPS = "link_"
+
+
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """One measured thing that makes a principal or campaign stand out, with what is honest beside it.
 
     name: of the detector.  kind: its family; evidence of two kinds is independent.  said: one plain sentence.
-    value, low, high: decimal text; low..high is where 90 % of honest principals lie at as many rows, empty unknown.
+    value, low, high: decimal text; low..high is where 90 % of honest principals lie at as many rows, empty unknown;
+    of a campaign (names that begin with GROUPS), 90 % of random honest groups.
     """
 
     name: str
@@ -44,7 +48,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
         """The honest range in words; empty where it is unknown, or in the sentence already."""
         if not (self.low and self.high) or (self.low in self.said and self.high in self.said):
             return ""
-        return f" (90 % of honest principals: {self.low} to {self.high})"
+        whose = "random honest groups" if self.name.startswith(GROUPS) else "honest principals"
+        return f" (90 % of {whose}: {self.low} to {self.high})"
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, tag="finding", tag_field="kind"):

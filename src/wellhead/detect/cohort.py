@@ -166,7 +166,9 @@ def _company(people: Sequence[Registered]) -> Iterator[tuple[str, Array, Array]]
             if len(group) > 1:
                 members = np.array(group)
                 others = _around(np.sort(created[members]), created[members]) - 1
-                expected = (around[members] - 1) * (len(group) - 1) / max(len(people) - 1, 1)
+                # without the group itself, one more at least: a farm in a quiet week is most of its own day
+                outside = (around[members] - others) / (len(people) - len(group) + 1)
+                expected = (len(group) - 1) * np.minimum(outside, 1.0)
                 yield reason, members, surprise(others, expected)
 
 

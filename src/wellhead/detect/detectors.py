@@ -10,7 +10,7 @@ import numpy as np
 from wellhead import plugins
 from wellhead.core.arrays import Array
 from wellhead.core.errors import ConfigError
-from wellhead.detect.signal import LEAST, NEEDS, PLAIN, Context, Detector, shown
+from wellhead.detect.signal import LEAST, NEEDS, PLAIN, Context, Detector, counted, shown
 from wellhead.meter.view import Views
 
 _NOTHING = Context()
@@ -51,15 +51,19 @@ class Detectors:
         table[~np.isfinite(table)] = np.nan
         return table
 
-    def said(self, index: int, side: int, value: float) -> str:
-        """What a value of the index-th detector says where it is suspicious to that side (+1, -1); plain words."""
+    def said(self, index: int, side: int, value: float, rows: int = 0) -> str:
+        """What a value of the index-th detector says where it is suspicious to that side (+1, -1); plain words.
+
+        rows: that it was read of; 0 unknown.
+        """
         detector = self._detectors[index]
         text = detector.high if side > 0 else detector.low
-        return text.format(value=self.shown(index, value) or "an unknown amount")
+        return text.format(value=self.shown(index, value, rows) or "an unknown amount")
 
-    def shown(self, index: int, value: float) -> str:
+    def shown(self, index: int, value: float, rows: int = 0) -> str:
         """A value of the index-th detector as people read it, empty where unknown; also for the ends of a range."""
-        return shown(self._detectors[index].unit, value)
+        detector = self._detectors[index]
+        return counted(value, rows) if rows and getattr(detector, "of_rows", False) else shown(detector.unit, value)
 
     def missing(self, have: Sequence[str]) -> dict[str, str]:
         """The detectors that cannot be computed from what is there (words of NEEDS), each with what it lacks."""

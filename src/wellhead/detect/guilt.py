@@ -124,10 +124,10 @@ def evidence(promise: Promise, detectors: Detectors, values: Array, rows: int) -
             Evidence(
                 name=promise.names[s],
                 kind=promise.kinds[s],
-                said=detectors.said(s, int(sides[s]), float(values[s])),
-                value=detectors.shown(s, float(values[s])),
-                low=detectors.shown(s, low),
-                high=detectors.shown(s, high),
+                said=detectors.said(s, int(sides[s]), float(values[s]), rows),
+                value=detectors.shown(s, float(values[s]), rows),
+                low=detectors.shown(s, low, rows),
+                high=detectors.shown(s, high, rows),
             )
         )
     return tuple(found)

@@ -38,6 +38,8 @@ class Detector(Protocol):
     high, low: what a suspicious value says, as a plain clause with `{value}` in it; empty where that side says nothing.
     honest: who else does so, and is no attacker.  needs: of NEEDS, what it cannot do without.  atlas: techniques.
 
+    of_rows: True, where it is there, for a share of all rows: people are then shown it without the half counts of `odds`.
+
     A detector that needs something of the population has fields named as those of Context, and is given them.
     What it says is evidence: never by itself an accusation or an action.
     """
@@ -119,6 +121,16 @@ UNITS: Mapping[str, Callable[[float], str]] = {
 """How a detector's number is shown to people."""
 LEAST: Mapping[str, float] = {SHARE: 0.25, COUNT: 0.05, TIMES: 0.1, DEVIATIONS: 0.1, PLAIN: 0.01}
 """A smaller difference means nothing, even where honest principals differ by less, or not at all."""
+
+
+def counted(value: float, n: int) -> str:
+    """A share of n, as `odds` tells it, as people counted it; empty where it is unknown."""
+    if not math.isfinite(value):
+        return ""
+    share = ((n + 1) / (1.0 + math.exp(-max(min(value, 40.0), -40.0))) - 0.5) / n
+    if not 1e-9 < share < 1.0 - 1e-9:
+        return "100 %" if share > 0.5 else "0 %"
+    return _percent(math.log(share / (1.0 - share)))
 
 
 def shown(unit: str, value: float) -> str:

@@ -115,8 +115,8 @@ def assemble(config: Config, clock: Callable[[], float], background: bool = True
 
 def _background(config: Config, observer: Observer) -> list[Aide]:
     """The linker, and the refits where they are wanted."""
-    alpha, every_s = promises.budget_of(config).alpha, config.detect.link_every_s
-    linking = Linking(observer, alpha, every_s, lambda: promises.load_population(config))
+    budget, every_s = promises.budget_of(config), config.detect.link_every_s
+    linking = Linking(observer, budget, every_s, lambda: promises.load_population(config))
     return [linking, Refitting(observer)] if config.detect.refit else [linking]
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from wellhead.core.errors import WellheadError
 from wellhead.core.finding import Action
+from wellhead.detect.budget import AlarmBudget
 from wellhead.detect.link.campaign import Campaign
 from wellhead.detect.link.link import link
 from wellhead.detect.link.population import Population
@@ -38,15 +39,15 @@ Found = list[tuple[Campaign, Reading | None]]
 class Linking:
     """Looks for campaigns every so many seconds. population: of honest principals; without it nothing is looked for.
 
-    alpha: the rate of false campaigns that is accepted in a period; its looks share it (Bonferroni).  A population that
-    cannot be read is said once, and the one before it stays in use.
+    budget: of false alarms; its rate is also that of false campaigns in a period, which the looks share (Bonferroni).
+    A population that cannot be read is said once, and the one before it stays in use.
     """
 
     def __init__(
-        self, observer: Observer, alpha: float, every_s: float, population: Callable[[], Population | None]
+        self, observer: Observer, budget: AlarmBudget, every_s: float, population: Callable[[], Population | None]
     ) -> None:
         self._observer = observer
-        self._alpha = alpha * min(every_s / (observer.looking.period_days * DAY_S), 1.0)
+        self._alpha = budget.alpha * min(every_s / (budget.period_days * DAY_S), 1.0)
         self._every_s = every_s
         self._population = population
         self._held: Population | None = None

@@ -10,7 +10,7 @@ import msgspec
 
 from wellhead.capture.importers.blocks import Progress, files_of
 from wellhead.capture.importers.columns import Imported
-from wellhead.capture.importers.mapping import Mapping
+from wellhead.capture.importers.mapping import Mapping, compiled
 from wellhead.capture.importers.registry import Importer, Setting, guess, importer
 from wellhead.core.errors import ConfigError, StoreError, WellheadError
 from wellhead.serve.scan_words import Counted, Question
@@ -62,25 +62,10 @@ def _files(logs: tuple[str, ...]) -> Iterator[tuple[Path, bool]]:
 
 
 def _changed(mapping: Mapping, question: Question) -> Mapping:
-    """The mapping as the question has it; raises ConfigError for patterns that are none."""
-    changed = msgspec.structs.replace(mapping, **question.changes)
-    for key in ("paths", "pattern"):
-        if pattern := getattr(changed, key):
-            _checked(key, pattern)
-    return changed
-
-
-def _checked(key: str, pattern: str) -> None:
-    import duckdb
-
-    from wellhead.store.columns import connect
-
-    with connect() as cursor:
-        try:
-            cursor.execute("SELECT regexp_matches('', ?)", [pattern])
-        except duckdb.Error as e:
-            said = " ".join(str(e).split())[:200]
-            raise ConfigError(f"expected a regular expression (RE2) in `{key}`, got `{pattern}`: {said}") from e
+    """The mapping as the question has it; raises ConfigError for a pattern that is none."""
+    if paths := question.changes.get("paths"):
+        compiled(paths, "--paths")
+    return msgspec.structs.replace(mapping, **question.changes)
 
 
 def unread(counted: Counted) -> str:

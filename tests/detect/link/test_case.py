@@ -21,7 +21,9 @@ def test_a_work_list_makes_a_case_in_words(scene):
     assert found.rows == 6 * 64
     assert "none was as alike" in found.comparison
     assert all("random groups show" in reason for reason in found.reasons)
-    assert all(float(e.value) == float(e.value) and e.low and e.high for e in found.evidence)
+    assert all(e.value in e.said and e.low and e.high for e in found.evidence)
+    assert not any(e.low in e.said for e in found.evidence)
+    assert "100 % of all their inputs were new" in " ".join(found.reasons)
 
 
 def test_random_honest_principals_make_none(scene):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from wellhead.detect.link.tail import at_least, tail_of
+from wellhead.detect.link.tail import at_least, exchangeable, tail_of
 
 
 def test_p_values_are_uniform_on_honest_scores():
@@ -37,3 +37,11 @@ def test_the_bound_is_above_the_binomial_tail(count, of, share):
 
 def test_no_crowding_is_no_evidence():
     assert at_least(np.array([0, 1]), 1000, np.array([0.01, 0.001])) == pytest.approx([0, 0])
+
+
+def test_who_is_near_here_and_not_there_by_fishers_test():
+    rng = np.random.default_rng(0)
+    assert exchangeable(5, 0, 100, 200) == pytest.approx(np.prod(np.arange(100, 95, -1) / np.arange(300, 295, -1)))
+    drawn = np.array([np.count_nonzero(rng.permutation(30)[:9] < 12) for _ in range(20_000)])
+    assert exchangeable(6, 3, 12, 18) == pytest.approx((drawn >= 6).mean(), rel=0.1)
+    assert exchangeable(0, 7, 12, 18) == pytest.approx(1.0)

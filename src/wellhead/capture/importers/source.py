@@ -24,6 +24,8 @@ ROWS = 1 << 17
 """Rows of a Parquet file that are read at a time."""
 SAMPLED = 5
 SHOWN = 120
+_PIECE = 1 << 18
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 _SURROGATES = re.compile(rb"\\\\|\\u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(\\u[dD][89a-fA-F]\w\w)")
 """Escapes that DuckDB takes no line with: halves of a pair, the last of these; the first two are whole."""
 _BAD = "caller IS NULL OR time_s IS NULL"
@@ -149,17 +151,26 @@ def first_of(spot: Path) -> bytes:
 
 def mend(spot: Path) -> None:
     """Make the block UTF-8, whatever it was in: a caller whose bytes are none would else be left out."""
+    if _plain(spot):
+        return
     block = spot.read_bytes()
-    mended = block
-    if not block.isascii():
-        try:
-            block.decode("utf-8")
-        except UnicodeDecodeError:
-            mended = block.decode("utf-8", "replace").encode()
-    if b"\\ud" in block or b"\\uD" in block:
-        mended = _SURROGATES.sub(_paired, mended)
+    try:
+        block.decode("utf-8")
+        mended = block
+    except UnicodeDecodeError:
+        mended = block.decode("utf-8", "replace").encode()
+    mended = _SURROGATES.sub(_paired, mended) if _HALF.search(mended) else mended
     if mended != block:
         spot.write_bytes(mended)
+
+
+def _plain(spot: Path) -> bool:
+    """True where nothing can be wrong: ASCII, and no escapes."""
+    with spot.open("rb") as f:
+        while piece := f.read(_PIECE):
+            if not piece.isascii() or b"\\" in piece:
+                return False
+    return True
 
 
 def _paired(found: re.Match[bytes]) -> bytes:

@@ -99,13 +99,14 @@ class Crowd:
         honest = tail.p_values(scores, looks.band, looks.part)
         bands = np.unique(points.band[members])
         here, there = np.isin(points.band, bands), np.isin(looks.band, bands)
-        _, owner, looked = np.unique(self.population.owner[there], return_inverse=True, return_counts=True)
-        found = 1.0
+        # who was looked at several times counts by the share of its looks: a principal of this window is seen once
+        _, owner, looked = np.unique(self.population.owner, return_inverse=True, return_counts=True)
+        weight = there / looked[owner]
+        of, others, found = int(np.count_nonzero(here)), max(int(weight.sum()), 1), 1.0
         for level in _LEVELS:
             near = int(np.count_nonzero(here & (p <= level)))
-            # who was looked at several times counts by the share of its looks, so that it has no more chances than one
-            known = int(np.ceil(((honest[there] <= level) / looked[owner]).sum() - 1e-9))
-            found = min(found, exchangeable(near, known, int(np.count_nonzero(here)), looked.size))
+            known = min(int(np.ceil(weight[honest <= level].sum() - 1e-9)), others)
+            found = min(found, exchangeable(near, known, of, others))
         return found
 
     def grow(self, members: Array, centre: Centre | None, tried: int) -> Group:

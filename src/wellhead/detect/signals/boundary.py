@@ -18,6 +18,7 @@ class Boundary(msgspec.Struct, frozen=True):
     name: ClassVar[str] = "boundary"
     kind: ClassVar[str] = "answers"
     unit: ClassVar[str] = SHARE
+    of_rows: ClassVar[bool] = True
     sides: ClassVar[tuple[int, ...]] = (1,)
     high: ClassVar[str] = "{value} of its answers were nearly tied between two classes"
     low: ClassVar[str] = ""

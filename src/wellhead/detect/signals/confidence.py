@@ -17,6 +17,7 @@ class Confidence(msgspec.Struct, frozen=True):
     name: ClassVar[str] = "confidence"
     kind: ClassVar[str] = "answers"
     unit: ClassVar[str] = SHARE
+    of_rows: ClassVar[bool] = True
     sides: ClassVar[tuple[int, ...]] = (1, -1)
     high: ClassVar[str] = "the model was unusually sure of its inputs ({value} on average)"
     low: ClassVar[str] = "the model was unusually unsure of its inputs ({value} on average)"

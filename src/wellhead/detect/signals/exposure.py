@@ -17,6 +17,7 @@ class Exposure(msgspec.Struct, frozen=True):
     name: ClassVar[str] = "exposure"
     kind: ClassVar[str] = "access"
     unit: ClassVar[str] = SHARE
+    of_rows: ClassVar[bool] = True
     sides: ClassVar[tuple[int, ...]] = (1,)
     high: ClassVar[str] = "asked for all scores in {value} of its rows"
     low: ClassVar[str] = ""

@@ -18,6 +18,7 @@ class FullConfidence(msgspec.Struct, frozen=True):
     name: ClassVar[str] = "full_confidence"
     kind: ClassVar[str] = "answers"
     unit: ClassVar[str] = SHARE
+    of_rows: ClassVar[bool] = True
     sides: ClassVar[tuple[int, ...]] = (1, -1)
     high: ClassVar[str] = "the model was certain of {value} of its inputs"
     low: ClassVar[str] = "the model was certain of only {value} of its inputs"

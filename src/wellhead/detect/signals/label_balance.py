@@ -18,6 +18,7 @@ class LabelBalance(msgspec.Struct, frozen=True):
     name: ClassVar[str] = "label_balance"
     kind: ClassVar[str] = "answers"
     unit: ClassVar[str] = SHARE
+    of_rows: ClassVar[bool] = True
     sides: ClassVar[tuple[int, ...]] = (1,)
     high: ClassVar[str] = "its labels are more even than others' ({value} of the most even)"
     low: ClassVar[str] = ""

@@ -17,6 +17,7 @@ class TopShare(msgspec.Struct, frozen=True):
     name: ClassVar[str] = "top_share"
     kind: ClassVar[str] = "answers"
     unit: ClassVar[str] = SHARE
+    of_rows: ClassVar[bool] = True
     sides: ClassVar[tuple[int, ...]] = (1,)
     high: ClassVar[str] = "{value} of its answers are one label"
     low: ClassVar[str] = ""

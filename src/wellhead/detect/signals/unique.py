@@ -17,6 +17,7 @@ class Unique(msgspec.Struct, frozen=True):
     name: ClassVar[str] = "unique"
     kind: ClassVar[str] = "novelty"
     unit: ClassVar[str] = SHARE
+    of_rows: ClassVar[bool] = True
     sides: ClassVar[tuple[int, ...]] = (1, -1)
     high: ClassVar[str] = "{value} of its inputs were new"
     low: ClassVar[str] = "only {value} of its inputs were new"
