@@ -28,7 +28,7 @@ def command(*argv):
 
 
 class Place:
-    """A log of 150 tenants, each with its own kind of inputs, and one thief's work list dealt to eight accounts."""
+    """A log of 400 tenants, each with its own kind of inputs, and one thief's work list dealt to two dozen accounts."""
 
     def __init__(self, folder, thieves=8):
         self.rng = rng = np.random.default_rng(0)
@@ -39,7 +39,7 @@ class Place:
         answer = Answer(Exposure.PROBABILITIES, scores)
         self.profile = fit(x.astype(np.float32), answer, ModelSpec(name="m"), np.random.default_rng(1))
         self.events = []
-        for i in range(150):
+        for i in range(400):
             self.tenant(f"t{i}", rng.dirichlet(np.full(12, 0.3)), 4, repeats=0.3)
         for i in range(thieves):
             self.tenant(f"thief{i}", np.full(12, 1 / 12), 4, repeats=0.0)
@@ -77,7 +77,7 @@ class Place:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """Beside the log lie the honest principals of another one, as `wellhead calibrate` would have kept them."""
-    clean, made = (Place(tmp_path_factory.mktemp("link"), n) for n in (0, 8))
+    clean, made = (Place(tmp_path_factory.mktemp("link"), n) for n in (0, 24))
     config = load(clean.config)
     survey = survey_of(Path(config.audit.directory))
     population, said = link.honest(None, link.seen(config, clean.profile, survey, 30)[1], survey, {})
@@ -91,8 +91,8 @@ def test_names_the_thieves_and_what_they_drew_together(place, capsys):
     said = json.loads(capsys.readouterr().out)
     found = said["campaigns"][0]
     members = found["campaign"]["members"]
-    assert sum(m.startswith("thief") for m in members) >= 7
-    assert sum(not m.startswith("thief") for m in members) <= 1
+    assert sum(m.startswith("thief") for m in members) >= 20
+    assert sum(not m.startswith("thief") for m in members) <= 4
     assert len(found["campaign"]["kinds"]) >= 2
     assert found["reading"]["rows"] == 64 * len(members)
     assert said["note"] == ""

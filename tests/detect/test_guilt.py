@@ -78,6 +78,14 @@ def test_a_new_period_starts_with_a_clean_sheet(promise):
     assert guilt.started == {"everybody": 2}
 
 
+def test_those_who_are_there_already_are_counted_once(promise):
+    guilt = Guilt(promise)
+    guilt.begin(3, {"p0": "everybody", "quiet": "everybody"})
+    assert (guilt.started, guilt.running["quiet"].score) == ({"everybody": 2}, -math.inf)
+    (alarm,) = guilt.fold(looks([THIEF], period=3))
+    assert (alarm.principal, guilt.started) == ("p0", {"everybody": 2})
+
+
 def test_what_was_before_the_promise_is_judged_and_not_counted(promise):
     guilt = Guilt(promise, since=2)
     found = [a.period for p in range(4) for a in guilt.fold(looks([THIEF, [0.0] * 4], period=p))]

@@ -45,8 +45,8 @@ def test_a_campaign_says_who_why_how_sure_and_what_was_drawn_together():
         "got together, a clone reproduces an estimated 70.0 % of the model (of 90.0 % attainable)"
     )
     assert finding.sure == (
-        "by the model of honest principals they crowd so by chance with p = 1/1,000,000 at most in a look (a bound under "
-        "that model and no promised rate; p = 1/1,000 is accepted); of 499 random groups none was as alike"
+        "by the model of honest principals they crowd so by chance with p = 1/1,000,000 at most in a look (a bound "
+        "under that model and no promised rate; p = 1/1,000 is accepted); of 499 random groups none was as alike"
     )
     assert finding.evidence == CAMPAIGN.evidence
 

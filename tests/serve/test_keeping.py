@@ -303,12 +303,14 @@ def test_a_restart_counts_as_before_though_the_log_is_older_than_the_promise(con
 
 def test_a_promise_that_is_broken_when_it_is_taken_up_says_so_and_a_restart_says_the_same(config, clock):
     worker = assemble(config, clock)
+    worker.put(exchange_of("tiny", narrow(np.random.default_rng(1))(3), NOW))
     for i in range(12):
         steal(worker, f"like-a-thief-{i}")
     keep(config, clock.now_s + 5)
     clock.now_s += 9
     worker.turn()
     before = told(worker)
+    assert before[0].startswith("12 alarms among 13 ")
     assert before[1] and [signal for signal, _ in before[3]].count("promise") == 1
     worker.stop()
     again = assemble(config, clock)

@@ -56,7 +56,7 @@ def sentences(row: FindingRow) -> list[str]:
     if f.replication_ppm >= 0:
         lines.append(
             f"Drawn: with {f.rows} answers a clone reproduces "
-            f"{drawn(f.replication_ppm / 1e6, f.attainable_ppm / 1e6, bool(f.at_least))}; {f.bits_milli / 1e3:.0f} bits."
+            f"{drawn(f.replication_ppm / 1e6, f.attainable_ppm / 1e6, f.at_least > 0)}; {f.bits_milli / 1e3:.0f} bits."
         )
     for e in f.evidence:
         if isinstance(e, str):

@@ -39,9 +39,9 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _some(text: str) -> str:
-    """A name; raises ValueError for an empty one, as a script with an unset variable gives."""
+    """A name; raises ArgumentTypeError for an empty one, as a script with an unset variable gives."""
     if not text.strip():
-        raise argparse.ArgumentTypeError("expected the name of an account, got nothing; a key without owner needs no --owner")
+        raise argparse.ArgumentTypeError("expected the name of an account, got nothing (leave it out for no owner)")
     return text
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from wellhead.core.words import share
 from wellhead.core.errors import ConfigError
+from wellhead.core.words import share
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wellhead.cli.ask import add_config
-from wellhead.core.words import share
 from wellhead.core.errors import ConfigError, ProfileError
+from wellhead.core.words import share
 
 if TYPE_CHECKING:
     from wellhead.config import Config

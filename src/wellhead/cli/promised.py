@@ -42,7 +42,7 @@ def table(promise: Promise) -> Any:
 
 
 def notes(promise: Promise, survey: Survey, exclude: Sequence[str], names: Collection[str]) -> Iterator[str]:
-    """What must be said beside the table. names: who was looked at in the periods calibrated; others changed nothing."""
+    """What must be said beside the table. names: who was looked at in the periods calibrated; nobody else counts."""
     here = frozenset(names)
     yield f"Fitted on {promise.development} other principal-periods; {promise.excluded} were left out."
     left_out = (("reviewed as theft", survey.thieves & here), ("excluded by you", [n for n in exclude if n in here]))

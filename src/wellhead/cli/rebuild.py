@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wellhead.cli.ask import add_config
-from wellhead.core.words import share
 from wellhead.core.errors import AuditError, StoreError
+from wellhead.core.words import share
 
 if TYPE_CHECKING:
     from wellhead.meter.profile import Profile

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -66,6 +67,12 @@ class Guilt:
         self.alarms: dict[tuple[str, int], str] = {}
         self._threshold = {s: (promise.threshold(s), promise.level(s)) for s in promise.scores}
 
+    def begin(self, period: int, segment_of: Mapping[str, str]) -> None:
+        """Start with those who are there in a period already, and of whom no look is known."""
+        self.running, self.alarmed, self.period = {}, {}, period
+        for name, segment in segment_of.items():
+            self._start(name, segment)
+
     def fold(self, looks: Looks) -> list[Alarm]:
         """Take up looks in their order; returns those that alarm for the first time in their period."""
         scores = self.promise.score(looks.values, looks.rows)
@@ -80,17 +87,19 @@ class Guilt:
                 found.append(alarm)
         return found
 
+    def _start(self, name: str, segment: str) -> Running:
+        self.running[name] = Running(-np.inf, segment)
+        if self.period >= self.since:
+            self.started[segment] = self.started.get(segment, 0) + 1
+        return self.running[name]
+
     def count(self, name: str, period: int, segment: str) -> None:
         """Count an alarm, once a principal and period."""
         if period >= self.since:
             self.alarms[name, period] = segment
 
     def _take(self, looks: Looks, i: int, name: str, score: float) -> Alarm | None:
-        before = self.running.get(name)
-        if before is None:
-            before = Running(-np.inf, looks.segments[i])
-            if self.period >= self.since:
-                self.started[before.segment] = self.started.get(before.segment, 0) + 1
+        before = self.running.get(name) or self._start(name, looks.segments[i])
         self.running[name] = Running(max(before.score, score), before.segment)
         threshold, alpha = self._threshold.get(before.segment, (np.inf, 0.0))
         if not score > threshold or name in self.alarmed:

@@ -38,7 +38,7 @@ class Detector(Protocol):
     high, low: what a suspicious value says, as a plain clause with `{value}` in it; empty where that side says nothing.
     honest: who else does so, and is no attacker.  needs: of NEEDS, what it cannot do without.  atlas: techniques.
 
-    of_rows: True, where it is there, for a share of all rows: people are then shown it without the half counts of `odds`.
+    of_rows: True, where it is there, for a share of all rows: people are shown it without the half counts of `odds`.
 
     A detector that needs something of the population has fields named as those of Context, and is given them.
     What it says is evidence: never by itself an accusation or an action.

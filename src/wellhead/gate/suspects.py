@@ -94,16 +94,16 @@ class Suspects:
             return []
         self.roll(now_s)
         looks = self._lately.looks(self.looking.segment_of)
-        alarms = guilt.fold(looks) if len(looks) else []
-        return self._accuse_all([(a, looks.values[a.look]) for a in alarms], now_s) + self.breaches(now_s)
+        guilt.begin(self.looking.period, self.looking.segment_of)
+        alarms = [(a, looks.values[a.look]) for a in guilt.fold(looks)] if len(looks) else []
+        return self._accuse_all(alarms, now_s) + self.breaches(now_s)
 
     def resume(self, now_s: float) -> list[Action]:
         """The past has been folded: accuse whoever alarmed in this period, and whom no earlier run had accused."""
         self.replaying, held, self._held = False, self._held, []
         self.roll(now_s)
-        return self._accuse_all([(a, v) for a, v in held if a.period == self.looking.period], now_s) + self.breaches(
-            now_s
-        )
+        alarms = [(a, v) for a, v in held if a.period == self.looking.period]
+        return self._accuse_all(alarms, now_s) + self.breaches(now_s)
 
     def roll(self, now_s: float) -> None:
         """It is now_s: nobody is accused for a period that is over."""

@@ -65,7 +65,8 @@ def test_how_too_few_crowd_is_not_known_and_nobody_is_named(scene):
 def test_more_principals_form_less_probable_groups(scene):
     honest = np.array([[100.0, -8.0], [100.0, 0.0]])
     population = msgspec.structs.replace(scene.population, honest=honest)
-    assert population.usual_crowd(50) == population.usual_crowd(100) == -8.0
+    assert population.usual_crowd(25) == -4.0
+    assert population.usual_crowd(100) == -8.0
     assert population.usual_crowd(300) == -24.0
     unseen = msgspec.structs.replace(population, honest=honest[1:])
     assert unseen.usual_crowd(300) == pytest.approx(2 * np.log(0.05))

@@ -121,8 +121,10 @@ class Population(msgspec.Struct, frozen=True, kw_only=True):
         """
         if not len(self.honest):
             return -np.inf
-        times = np.maximum(principals / self.honest[:, 0], 1.0)
-        return float(np.minimum(self.honest[:, 1] * times, np.log(NEAR) * (times - 1.0)).min())
+        times = principals / self.honest[:, 0]
+        # of fewer, chance may put more into a niche than its share
+        times = np.maximum(times, np.sqrt(times.clip(0.0, 1.0)))
+        return float(np.minimum(self.honest[:, 1] * times, np.log(NEAR) * np.maximum(times - 1.0, 0.0)).min())
 
     def to_bytes(self) -> bytes:
         """Bytes that `from_bytes` reads and checks."""
