@@ -14,8 +14,8 @@ from benchmarks.detect_metrics import NEVER, Number, campaign
 from benchmarks.detect_stage import STRICT, Stage, judged, said, split
 from benchmarks.detect_world import START_S, Stream
 from wellhead.core.batch import Batch
-from wellhead.detect.link.link import link
 from wellhead.detect.link.fit import fit_population
+from wellhead.detect.link.link import link
 from wellhead.detect.link.population import Population
 from wellhead.meter.ledger import Ledger
 from wellhead.meter.reading import read
