@@ -333,7 +333,7 @@ def _costs(details: Details) -> str:
     text = (
         table(["", ">"], [[name, number(value, 1)] for name, value in details.costs.items()]) if details.costs else ""
     )
-    return text + "\n" + "".join(f"- {note}\n" for note in details.notes)
+    return "\n".join(part for part in (text, "".join(f"- {note}\n" for note in details.notes)) if part)
 
 
 def main() -> None:

@@ -147,14 +147,16 @@ class Refitting:
         command = [sys.executable, "-m", _MODULE]
         quiet = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=quiet)  # noqa: S603 - ours
-        try:
-            # whoever stopped while the process was born had nothing to kill
-            said, wrong = self._process.communicate(sent, 0.0 if self._stopping else self._limit_s)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            said, wrong = self._process.communicate()
-        if self._process.returncode > 0:
+        # left by `with`, which closes the pipes of one that was killed before it had read its task
+        with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=quiet) as process:  # noqa: S603 - ours
+            self._process = process
+            try:
+                # whoever stopped while the process was born had nothing to kill
+                said, wrong = process.communicate(sent, 0.0 if self._stopping else self._limit_s)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                said, wrong = process.communicate()
+        if process.returncode > 0:
             self.error = wrong.decode(errors="replace").strip().rpartition("\n")[2]
             raise WellheadError(f"{self.error}; readings are those of the ledgers alone from here on")
         return max(map(float, said.splitlines()), default=-1.0)
