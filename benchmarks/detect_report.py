@@ -304,6 +304,8 @@ def _fails(rows: Sequence[ScenarioRow]) -> str:
 
 
 def _failing(row: ScenarioRow) -> str:
+    if row.fidelity is None:
+        return percent(row.found)
     named = "" if row.recall is None else f", {percent(row.recall)} of the members"
     return f"{percent(row.found)} at {_at(row)}{named}: {percent(row.fidelity)} of {percent(row.full)}"
 

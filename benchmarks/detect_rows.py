@@ -25,6 +25,7 @@ NOTES = {
     "A12": "asks what a tenant would ask: no account can be told from a tenant",
     "A13": "knows sketches, detectors and threshold, and asks no more than they allow",
     "A14": "leaves each account before it is looked at closely",
+    "A15": "share of A1 to A8 found then: thieves keep the threshold high; honest alarms stay below the promise",
     "A16": "the honest past dilutes what the thief asks",
     "B8": "several teams behind one key are as broad as a thief",
     "B9": "a reseller's customers together are the population",
@@ -53,6 +54,7 @@ def rows(found: Sequence[Found]) -> list[ScenarioRow]:
         runs = [r for f in mine for r in f.cell.runs]
         for key in dict.fromkeys((r.scenario, r.title) for r in runs):
             made.append(_single(mine, [r for r in runs if (r.scenario, r.title) == key]))
+        made += _poisoned(mine)
         gangs = [g for f in mine for g in f.gangs]
         for key in dict.fromkeys((g.scenario, g.title) for g in gangs):
             made.append(_gang(mine, [g for g in gangs if (g.scenario, g.title) == key]))
@@ -135,6 +137,19 @@ def _gang(found: Sequence[Found], gangs: Sequence[Gang]) -> ScenarioRow:
         precision=_mean([g.precision for g in gangs]),
         swept=float(np.mean([g.swept for g in gangs])),
     )
+
+
+def _poisoned(found: Sequence[Found]) -> list[ScenarioRow]:
+    """A15: what is found of A1 to A8 where thieves stood among the calibration principals."""
+    held = [p for f in found for p in f.cell.poisoned if p.share]
+    made = []
+    for share in dict.fromkeys(p.share for p in held):
+        mine = [p for p in held if p.share == share]
+        title = f"calibration with {share:.1%} thieves"
+        strict, coarse = (float(np.mean([getattr(p, f) for p in mine])) for f in ("found_strict", "found_coarse"))
+        plain = _plain(found, "A15", title, "hard", len(mine))
+        made.append(ScenarioRow(**plain, found=strict, coarse_found=coarse))
+    return made
 
 
 def _mean(values: Sequence[Number]) -> Number:

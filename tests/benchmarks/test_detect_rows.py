@@ -17,7 +17,10 @@ def found(seed, alarms, rows_, fidelity):
         victim="v", seed=seed, attainable=0.95, runs=(run("A4", rows_, fidelity), run("A12", -1, 0.9)),
         segments=(SegmentRow(segment="undeclared", victim="v", alpha=0.01, calibration=500, test=500, alarms=alarms),),
         alikes=(Alike(scenario="B9", title="reseller", n=4, strict=1, coarse=2),),
-        poisoned=(Poisoned(share=0.0, found_strict=1.0, found_coarse=1.0, realised_strict=0.0, realised_coarse=0.0),),
+        poisoned=tuple(
+            Poisoned(share=s, found_strict=f, found_coarse=1.0, realised_strict=0.0, realised_coarse=0.0)
+            for s, f in ((0.0, 1.0), (0.02, 0.25))
+        ),
         compared=(), us_per_event=3.0,
     )  # fmt: skip
     gang = Gang(
@@ -33,6 +36,7 @@ def test_seeds_become_one_row_and_segments_are_pooled():
     assert held["A4"].found == 0.5 and held["A4"].rows == 128 and held["A4"].kind == "attack"
     assert held["A12"].kind == "hard" and held["A12"].rows is None and held["A12"].share == 1.0
     assert held["B9"].found == 0.25 and held["B9"].n == 8 and held["B9"].coarse_found == 0.5
+    assert held["A15"].found == 0.25 and held["A15"].coarse_found == 1.0 and "2.0%" in held["A15"].title
     assert held["A9"].recall == pytest.approx(0.9) and "20% alarm alone" in held["A9"].note
     assert [(s.test, s.alarms) for s in details(cells).segments] == [(1000, 13)]
 
