@@ -40,6 +40,8 @@ def type_word(hint: object) -> str:
         return ", ".join(f"`{word}`" for word in typing.get_args(hint))
     if typing.get_origin(hint) is tuple:
         item = typing.get_args(hint)[0]
+        if typing.get_args(hint)[1:] != (...,):
+            return "two numbers"
         return f"list of {type_word(item)}" + ("s" if item is str else "")
     return "table"
 
@@ -53,10 +55,16 @@ def range_word(metadata: tuple[object, ...]) -> str:
     return f", {low} to {high}" if high else f", {low} or more" if low else ""
 
 
-def default_word(value: object) -> str:
+UNSET = {config.Treatment: "that of a milder stance", config.Grade: "never"}
+"""What holds where a key is not set."""
+
+
+def default_word(value: object, unset: str = "that of the whole") -> str:
     """A default as it would stand in the file."""
+    if value is msgspec.NODEFAULT:
+        return "must be set"
     if value is None:
-        return "that of the whole"
+        return unset
     return f"`{msgspec.json.encode(value).decode()}`"
 
 
@@ -67,13 +75,19 @@ def without_none(hint: object) -> object:
     return next(a for a in typing.get_args(hint) if a is not type(None))
 
 
-def row(field: msgspec.structs.FieldInfo, hint: object, meaning: str) -> str:
-    """One key."""
+def is_table_list(hint: object) -> bool:
+    """True for a list of tables."""
+    first = (*typing.get_args(hint), None)[0]
+    return typing.get_origin(hint) is tuple and isinstance(first, type) and issubclass(first, msgspec.Struct)
+
+
+def row(field: msgspec.structs.FieldInfo, hint: object, told: tuple[str, str]) -> str:
+    """One key. told: what it means, and what holds where it is not set."""
     metadata = getattr(hint, "__metadata__", ())
     bare = without_none(typing.get_args(hint)[0] if metadata else hint)
     if getattr(bare, "__metadata__", ()):
         metadata, bare = (*metadata, *bare.__metadata__), typing.get_args(bare)[0]
-    cells = (f"`{field.name}`", type_word(bare) + range_word(metadata), default_word(field.default), meaning)
+    cells = (f"`{field.name}`", type_word(bare) + range_word(metadata), default_word(field.default, told[1]), told[0])
     return f"| {' | '.join(cells)} |"
 
 
@@ -86,10 +100,13 @@ def section(name: str, struct: type[msgspec.Struct]) -> list[str]:
     for field in msgspec.structs.fields(struct):
         inner = without_none(plain[field.name])
         place = f"{name}.{field.name}" if name else field.name
-        if typing.get_origin(inner) is dict:
+        if is_table_list(inner):
+            nested += section(f"[{place}]", typing.get_args(inner)[0])
+        elif typing.get_origin(inner) is dict:
             nested += section(f"{place}.NAME", typing.get_args(inner)[1])
         elif not (isinstance(inner, type) and issubclass(inner, msgspec.Struct)):
-            rows.append(row(field, annotated[field.name], meanings[field.name]))
+            told = (meanings[field.name], UNSET.get(struct, "that of the whole"))
+            rows.append(row(field, annotated[field.name], told))
         elif inner is plain[field.name]:
             nested += section(place, inner)
         else:

@@ -93,11 +93,16 @@ def test_an_absurd_number_names_its_path(text, path):
         ("[paths]\nunreadable = 'opened'", "did you mean `open`?"),
         ("[exposure]\nexposure = 'probability'", "did you mean `probabilities`?"),
         ("[plans.gold.exposure]\nexposure = 'lables'", "exposure.exposure`, got `lables`; did you mean `label`?"),
+        ("[detect]\nsegments = ['use', 'use']", "each word of `$.detect.segments` once, got use, use"),
         ("[valve]\nshare = ['agnt']", "`$.valve.share[0]`, got `agnt`; did you mean `agent`?"),
     ],
 )
 def test_a_bad_word_lists_the_good_ones(text, said):
     assert said in wrong(text)
+
+
+def test_a_number_out_of_range_is_told():
+    assert "> 0.0 at `$.detect.link_every_s`, got `0`" in wrong("[detect]\nlink_every_s = 0")
 
 
 def test_what_can_be_shared_is_what_a_batch_knows():

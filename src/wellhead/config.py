@@ -8,39 +8,33 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import msgspec
 from msgspec import Meta
 
 from wellhead.core.errors import ConfigError
 from wellhead.core.exposure import Exposure
 from wellhead.core.tables import convert, meanings, overlay
+from wellhead.stances import Disclosure, Exposed, Grade, Seconds, Section, Share, StanceWord, Treatment, check
 
-__all__ = ["Config", "exposure_of", "load", "meanings", "parse"]
+__all__ = ["Config", "Exposed", "Grade", "Treatment", "exposure_of", "load", "meanings", "parse"]
 
 _PREFIX = "WELLHEAD__"
 
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Bytes = Annotated[int, Meta(ge=1, le=2**40)]
-Seconds = Annotated[float, Meta(gt=0.0, le=31_536_000.0)]
-Share = Annotated[float, Meta(ge=0.0, le=1.0)]
-ExposureWord = Literal["label", "top_k", "probabilities", "logits"]
+Bits = Annotated[float, Meta(ge=0.0, le=1e9)]
 Attribute = Literal["organisation", "network", "agent", "created_day", "plan", "use"]
 SegmentWord = Literal["use", "plan", "band"]
 _SHARED: tuple[Attribute, ...] = ("organisation", "network", "agent", "created_day")
 
 
-class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    pass
-
-
-class Listen(_Section, frozen=True, kw_only=True):
+class Listen(Section, frozen=True, kw_only=True):
     """Where the proxy listens."""
 
     host: Annotated[str, "Address to listen on; 0.0.0.0 is every network."] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535), "TCP port; 0 takes a free one."] = 8787
 
 
-class Upstream(_Section, frozen=True, kw_only=True):
+class Upstream(Section, frozen=True, kw_only=True):
     """The model server behind the proxy."""
 
     url: Annotated[str, "Scheme, host and port of the model server."] = "http://127.0.0.1:8000"
@@ -50,7 +44,7 @@ class Upstream(_Section, frozen=True, kw_only=True):
     max_idle_connections: Annotated[Count, "Connections kept open between requests."] = 256
 
 
-class Pointers(_Section, frozen=True, kw_only=True):
+class Pointers(Section, frozen=True, kw_only=True):
     """For `protocol = "generic"`: JSON pointers (RFC 6901) into the request and the answer; empty means absent."""
 
     path: Annotated[str, "Path of the inference call, such as /predict."] = ""
@@ -60,7 +54,7 @@ class Pointers(_Section, frozen=True, kw_only=True):
     values: Annotated[str, "Where the answer holds a regressor's numbers."] = ""
 
 
-class Model(_Section, frozen=True, kw_only=True):
+class Model(Section, frozen=True, kw_only=True):
     """The guarded model."""
 
     name: Annotated[str, "Its name: in the log, on the profile, and in the paths that are served."] = "model"
@@ -72,7 +66,7 @@ class Model(_Section, frozen=True, kw_only=True):
     pointers: Pointers = Pointers()
 
 
-class Identity(_Section, frozen=True, kw_only=True):
+class Identity(Section, frozen=True, kw_only=True):
     """How a caller is recognised, besides Wellhead's own keys."""
 
     header: Annotated[str, "Header in which a trusted proxy names the caller."] = ""
@@ -84,7 +78,7 @@ class Identity(_Section, frozen=True, kw_only=True):
     jwt_issuer: Annotated[str, "Issuer that a JWT must name."] = ""
 
 
-class Access(_Section, frozen=True, kw_only=True):
+class Access(Section, frozen=True, kw_only=True):
     """Wellhead's own keys, and those who bring none."""
 
     keys: Annotated[str, "File with the hashed keys; `wellhead keys add` makes one."] = "wellhead-keys.json"
@@ -93,7 +87,7 @@ class Access(_Section, frozen=True, kw_only=True):
     )
 
 
-class Limits(_Section, frozen=True, kw_only=True):
+class Limits(Section, frozen=True, kw_only=True):
     """All in rows: a batch of 256 is 256. 0 rows means no limit."""
 
     rows_per_minute: Annotated[Count, "Sustained rate of one principal."] = 600
@@ -105,41 +99,35 @@ class Limits(_Section, frozen=True, kw_only=True):
     max_body_bytes: Annotated[Bytes, "Bytes of a request's body."] = 10_485_760
 
 
-class Exposed(_Section, frozen=True, kw_only=True):
-    """The most that an answer may give away."""
-
-    exposure: Annotated[ExposureWord, "The richest kind of answer that leaves."] = "probabilities"
-    decimals: Annotated[int, Meta(ge=-1, le=17), "Decimals of each number; -1 keeps the model's own."] = -1
-    top_k: Annotated[int, Meta(ge=1), "Classes left by exposure `top_k`."] = 3
-
-
-class Plan(_Section, frozen=True, kw_only=True):
+class Plan(Section, frozen=True, kw_only=True):
     """What one plan changes. NAME is the plan of a key; keys that are not set are those of the whole."""
 
     limits: Limits | None = None
     exposure: Exposed | None = None
     max_drawn: Annotated[Share | None, "Replaces `valve.max_drawn`."] = None
+    max_bits: Annotated[Bits | None, "Replaces `valve.max_bits`."] = None
 
 
-class Valve(_Section, frozen=True, kw_only=True):
+class Valve(Section, frozen=True, kw_only=True):
     """When new inputs are throttled: drawn is the share of the way from guessing to the attainable clone."""
 
     max_drawn: Annotated[Share, "The most that one principal may draw, 0 to 1."] = 0.8
     max_drawn_group: Annotated[Share, "The same for principals that share an attribute and each hit a rule."] = 0.7
+    max_bits: Annotated[Bits, "The most bits of information in the window's answers; 0 no limit."] = 0.0
     window_days: Annotated[int, Meta(ge=1, le=3660), "Ledgers of these days are summed."] = 30
     closed_for_s: Annotated[Seconds, "Seconds until the throttle expires."] = 86_400.0
     share: Annotated[tuple[Attribute, ...], "What ties principals together."] = _SHARED
-    allow: Annotated[tuple[str, ...], "Principals that are metered and never throttled."] = ()
+    allow: Annotated[tuple[str, ...], "Principals that are metered, and that no decision touches."] = ()
 
 
-class Rules(_Section, frozen=True, kw_only=True):
+class Rules(Section, frozen=True, kw_only=True):
     """Data-only detection rules."""
 
     files: Annotated[tuple[str, ...], "More rule files (TOML), beside the shipped ones."] = ()
     disabled: Annotated[tuple[str, ...], "Names of rules that are switched off."] = ()
 
 
-class Detect(_Section, frozen=True, kw_only=True):
+class Detect(Section, frozen=True, kw_only=True):
     """Guilt: evidence that a principal is not like honest ones, at a promised rate of false alarms."""
 
     alarm_budget: Annotated[str, "False alarms that you accept: `1 per N principals per D days`."] = (
@@ -158,14 +146,14 @@ class Detect(_Section, frozen=True, kw_only=True):
     principals: Annotated[str, "File of `wellhead principals import`; empty: principals.json beside the log."] = ""
 
 
-class Paths(_Section, frozen=True, kw_only=True):
+class Paths(Section, frozen=True, kw_only=True):
     """Paths that are no inference call."""
 
     allow: Annotated[tuple[str, ...], "Exact paths that pass unread: health, metadata."] = ()
     unreadable: Annotated[Literal["closed", "open"], "Calls of no known kind: refused, or passed unread."] = "closed"
 
 
-class Audit(_Section, frozen=True, kw_only=True):
+class Audit(Section, frozen=True, kw_only=True):
     """The log."""
 
     directory: Annotated[str, "Where the log, history and state lie."] = "wellhead-log"
@@ -175,7 +163,19 @@ class Audit(_Section, frozen=True, kw_only=True):
     checkpoint_every_s: Annotated[Seconds, "Seconds between checkpoints."] = 1.0
 
 
-class Config(_Section, frozen=True, kw_only=True):
+class Ownership(Section, frozen=True, kw_only=True):
+    """Marked answers, by which a copy can be recognised: for whom, and how. `wellhead mark on` begins it."""
+
+    plans: Annotated[tuple[str, ...], "Plans that agreed to it by contract."] = ()
+    stance: Annotated[Literal["", StanceWord], "Also whoever is under this stance, or a stricter one."] = ""
+    share: Annotated[float, Meta(gt=0.0, le=0.5), "Share of the inputs whose answer is marked."] = 0.005
+    variant: Annotated[Literal["first", "second"], "Mark the best class, or only the order of the next two."] = "first"
+    never_from: Annotated[tuple[str, ...], "Classes that are never replaced: their names, or indices."] = ()
+    never_to: Annotated[tuple[str, ...], "Classes that never take another's place."] = ()
+    key: Annotated[str, "File with the secret keys of the marks; empty is ownership.json beside the log."] = ""
+
+
+class Config(Section, frozen=True, kw_only=True):
     """What holds for the whole gate."""
 
     mode: Annotated[Literal["observe", "enforce"], "Note in the log what would have been done, or do it."] = "observe"
@@ -186,12 +186,16 @@ class Config(_Section, frozen=True, kw_only=True):
     access: Access = Access()
     limits: Limits = Limits()
     exposure: Exposed = Exposed()
-    plans: dict[str, Plan] = {}
+    plans: dict[str, Plan] = {}  # noqa: RUF012 - msgspec copies it
+    stances: dict[StanceWord, Treatment] = {}  # noqa: RUF012 - msgspec copies it
+    grades: Annotated[tuple[Grade, ...], "The adaptive policy."] = ()
+    disclosure: Disclosure = Disclosure()
     valve: Valve = Valve()
     rules: Rules = Rules()
     detect: Detect = Detect()
     paths: Paths = Paths()
     audit: Audit = Audit()
+    ownership: Ownership = Ownership()
 
 
 def _inherit(tree: dict[str, Any]) -> None:
@@ -201,6 +205,11 @@ def _inherit(tree: dict[str, Any]) -> None:
         for word in ("limits", "exposure"):
             if isinstance(plan, dict) and isinstance(plan.get(word), dict) and isinstance(tree.get(word), dict):
                 plan[word] = tree[word] | plan[word]
+
+
+def _check_segments(words: tuple[str, ...]) -> None:
+    if len(set(words)) < len(words):
+        raise ConfigError(f"expected each word of `$.detect.segments` once, got {', '.join(words)}", "leave one out")
 
 
 def parse(text: str, environ: Mapping[str, str] | None = None) -> Config:
@@ -214,7 +223,10 @@ def parse(text: str, environ: Mapping[str, str] | None = None) -> Config:
         raise ConfigError(f"expected TOML, got a syntax error: {e}") from e
     overlay(tree, Config, environ or {}, _PREFIX)
     _inherit(tree)
-    return convert(tree, Config)
+    config = convert(tree, Config)
+    _check_segments(config.detect.segments)
+    check(dict(config.stances.items()), config.grades)
+    return config
 
 
 def load(path: str | os.PathLike[str]) -> Config:

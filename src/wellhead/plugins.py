@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import re
+from collections.abc import Callable, Iterable
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, requires
 from typing import Any
 
@@ -23,7 +25,13 @@ _DISTRIBUTIONS = {"sklearn": "scikit-learn", "jwt": "pyjwt"}
 
 def names(group: str) -> tuple[str, ...]:
     """The components of a group such as `protocols`, sorted; nothing is imported."""
-    return tuple(sorted(e.name for e in entry_points(group=f"wellhead.{group}")))
+    return tuple(sorted(e.name for e in _installed(group, entry_points)))
+
+
+@functools.cache
+def _installed(group: str, read: Callable[..., Iterable[EntryPoint]]) -> tuple[EntryPoint, ...]:
+    """The entry points of a group, read from disk once a process."""
+    return tuple(read(group=f"wellhead.{group}"))
 
 
 def find(group: str, name: str) -> Any:
@@ -33,7 +41,7 @@ def find(group: str, name: str) -> Any:
     ambiguous name, MissingExtra where its packages are not installed.
     """
     word = _WORDS.get(group, group)
-    found = {e.value: e for e in entry_points(group=f"wellhead.{group}", name=name)}
+    found = {e.value: e for e in _installed(group, entry_points) if e.name == name}
     if len(found) > 1:
         raise ConfigError(f"expected one {word} {name!r}, got {', '.join(found)}", "uninstall all but one of them")
     if not found:

@@ -24,6 +24,7 @@ from wellhead.core.errors import BadAnswer, Refusal
 from wellhead.core.event import Answer, Exchange, ModelSpec, Query
 from wellhead.core.exposure import Exposure
 from wellhead.core.verdict import Stance, Verdict
+from wellhead.defend.answer_rules import AnswerRules
 from wellhead.protocols.base import ONLY_MODEL
 
 ALLOW = Verdict(Stance.ALLOW, Exposure.PROBABILITIES)
@@ -58,14 +59,16 @@ class Toy:
 class ToyGate:
     """Says what it is told to say, and remembers what was given back."""
 
+    key = b"k" * 32
+
     def __init__(self):
         self.verdict = ALLOW
         self.released = []
         self.admitted = 0
 
-    def admit(self, caller, query, now_s):
+    def admit(self, caller, query, now_s, solved=False):
         self.admitted += 1
-        return self.verdict
+        return ALLOW if solved else self.verdict
 
     def shape(self, query, answer, verdict):
         if verdict.exposure >= answer.kind:
@@ -203,7 +206,9 @@ class Guarded:
         self.middleware: Middleware
         self.port = 0
 
-    def guard(self, config: Config, app: Any = None, body_timeout_s: float = 5.0) -> Middleware:
+    def guard(
+        self, config: Config, app: Any = None, body_timeout_s: float = 5.0, rules: AnswerRules | None = None
+    ) -> Middleware:
         self.identify = Identify(config.identity, config.access, self.keys)
         self.middleware = Middleware(
             app or self.model,
@@ -216,6 +221,7 @@ class Guarded:
                 config,
                 time.time,
                 body_timeout_s,
+                rules,
             ),
         )
         return self.middleware
@@ -257,13 +263,15 @@ def keys(tmp_path: Path) -> Keys:
 def guarded(keys: Keys) -> Iterator[Callable[..., Guarded]]:
     with contextlib.ExitStack() as stack:
 
-        def make(config: Config | None = None, app: Any = None, body_timeout_s: float = 5.0) -> Guarded:
+        def make(
+            config: Config | None = None,
+            app: Any = None,
+            body_timeout_s: float = 5.0,
+            rules: AnswerRules | None = None,
+        ) -> Guarded:
             one = Guarded(keys)
-            one.port = stack.enter_context(
-                serving(
-                    one.guard(config or Config(), app, body_timeout_s), "on" if isinstance(app, Upstream) else "off"
-                )
-            )
+            middleware = one.guard(config or Config(), app, body_timeout_s, rules)
+            one.port = stack.enter_context(serving(middleware, "on" if isinstance(app, Upstream) else "off"))
             return one
 
         yield make

@@ -9,11 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from wellhead.capture import challenge
+from wellhead.capture.tiers import Tiers
 from wellhead.config import Access, Config, Identity, Paths
 from wellhead.config import Upstream as UpstreamSettings
 from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
 from wellhead.core.verdict import Stance, Verdict
+from wellhead.defend.answer_rules import AnswerRules, rule
 
 SECRET = b'{"scores":[0.123456789,0.876543211]}'
 
@@ -479,6 +482,93 @@ class TestPolicies:
         assert g.exchanges[0].query.rows == 1 and g.gate.released == [("alice", 1)]
         g.gate.verdict = Verdict(Stance.REDUCE, Exposure.LABEL)
         assert b"0.123" not in g.ask(g.post(body=b"unreadable"))
+
+
+class TestChallenge:
+    CHALLENGED = Verdict(Stance.CHALLENGE, Exposure.NONE, 429, "drawn 30 %", told="solve the puzzle", challenge_bits=3)
+
+    def test_a_solved_puzzle_lets_the_request_pass_and_buys_no_other_body(self, guarded):
+        g = guarded()
+        g.gate.verdict = self.CHALLENGED
+        status, headers, body = parts(g.ask(g.post()))
+        assert (status, g.bodies, b"drawn" in body) == (429, [], False)
+        solution = "wellhead-solution: " + challenge.solve(headers[b"wellhead-challenge"]).decode()
+        assert [status_of(g.ask(g.post(solution))) for _ in range(2)] == [200, 200]
+        assert all(name != b"wellhead-solution" for name, _ in g.scopes[0]["headers"])
+        assert status_of(g.ask(g.post(solution, body=b'{"x":[2]}'))) == 429
+        assert [x.stance for x in g.exchanges] == [4, 0, 0, 4]
+
+    def test_a_wrong_solution_gets_a_new_puzzle(self, guarded):
+        g = guarded()
+        g.gate.verdict = self.CHALLENGED
+        status, headers, _ = parts(g.ask(g.post("wellhead-solution: 12")))
+        assert (status, headers[b"wellhead-challenge"][:5]) == (429, b"v1;3;")
+
+    def test_other_refusals_bring_no_puzzle(self, guarded):
+        g = guarded()
+        g.gate.verdict = Verdict(Stance.THROTTLE, Exposure.NONE, 429)
+        assert b"wellhead-challenge" not in g.ask(g.post())
+
+
+class TestPace:
+    def test_one_callers_delay_holds_up_nobody_else(self, guarded):
+        g = guarded()
+        g.gate.verdict = Verdict(Stance.DELAY, Exposure.PROBABILITIES, delay_s=30.0)
+        with socket.create_connection(("127.0.0.1", g.port)) as slow:
+            slow.sendall(g.post())
+            while not g.gate.admitted:
+                time.sleep(0.01)
+            g.gate.verdict = Verdict(Stance.ALLOW, Exposure.PROBABILITIES)
+            assert status_of(g.ask(g.post())) == 200
+            assert len(g.exchanges) == 1
+
+
+class TestTiers:
+    def test_a_stance_is_answered_by_the_model_that_its_verdict_names(self, guarded):
+        served = []
+
+        async def best(scope, receive, send):
+            raise AssertionError("expected the other model to be asked")
+
+        async def small(scope, receive, send):
+            served.append(scope["path"])
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b'{"scores":[1]}'})
+
+        g = guarded(app=Tiers(best, {"http://127.0.0.1:9": small}))
+        g.gate.verdict = Verdict(Stance.WATCH, Exposure.PROBABILITIES, upstream="http://127.0.0.1:9")
+        assert parts(g.ask(g.post()))[2] == b'{"scores":[1]}'
+        assert served == ["/predict"]
+
+
+class TestAnswerRules:
+    def test_what_a_rule_finds_is_redacted_and_noted(self, guarded):
+        g = guarded(rules=AnswerRules([rule("canary", ["plum[0-9]"])]))
+        g.answer = (200, [], b'{"scores":[0.5,0.5],"label":"plum7"}')
+        status, headers, body = parts(g.ask(g.post()))
+        assert (status, body) == (200, b'{"scores":[0.5,0.5],"label":"[redacted]"}')
+        assert int(headers[b"content-length"]) == len(body)
+        assert [(x.defence, x.answer is not None) for x in g.exchanges] == [("answer_rule.canary", True)]
+
+    @pytest.mark.parametrize("status", [200, 400])
+    def test_a_rule_that_refuses_lets_nothing_leave(self, guarded, status):
+        g = guarded(rules=AnswerRules([rule("canary", ["plum"], refuse=True)]))
+        g.answer = (status, [], b'{"scores":[1],"error":"plum 7"}')
+        response = g.ask(g.post())
+        assert (status_of(response), b"plum" in response) == (403, False)
+        (x,) = g.exchanges
+        assert (x.status, x.answer, x.defence) == (403, None, "answer_rule.canary")
+        assert g.gate.released == [("alice", 1)]
+
+    def test_an_unread_answer_is_screened_too(self, guarded):
+        g = guarded(Config(paths=Paths(unreadable="open")), rules=AnswerRules([rule("canary", ["plum"])]))
+        g.answer = (200, [], b"plum pudding")
+        assert parts(g.ask(g.post(body=b"unreadable")))[2] == b"[redacted] pudding"
+
+    def test_an_unread_answer_never_passes_by_defences(self, guarded):
+        g = guarded(Config(paths=Paths(unreadable="open")))
+        g.gate.verdict = Verdict(Stance.ALLOW, Exposure.PROBABILITIES, answers=("round:2",))
+        assert status_of(g.ask(g.post(body=b"unreadable"))) == 400
 
 
 class TestScopes:

@@ -88,16 +88,16 @@ def test_the_zoo_is_listed(wellhead):
 
 
 def test_a_known_defence_is_undone(here, wellhead):
-    for worn in ("rounding:decimals=2", "top_k:k=1"):
-        assert wellhead(*ATTACK, "--recover", worn, "--json", "--out", worn[:3])[0] == 0
-    assert wellhead(*ATTACK, "--recover", "rounding:decimals=2.5")[0] == 2
+    for worn in ("round:decimals=2", "top_k:1", "reverse_sigmoid:beta=0.8"):
+        assert wellhead(*ATTACK, "--recover", worn, "--json", "--out", worn[:5])[0] == 0
+    assert wellhead(*ATTACK, "--recover", "round:decimals=2.5")[0] == 2
 
 
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
         (("--budget", "0"), "--budget"),
-        (("--recover", "rounding:decimals"), "--recover"),
+        (("--recover", "round:decimals"), "expected `decimals` of defence `round`"),
         (("--average", "0"), "average"),
         (("--attacks", "randon"), "did you mean `random`"),
         (("--pace", "-1"), "pace"),

@@ -8,6 +8,7 @@ from wellhead.cli.profile import describe, read_inputs
 from wellhead.core.errors import ConfigError
 from wellhead.core.event import Answer, ModelSpec
 from wellhead.core.exposure import Exposure
+from wellhead.meter.codebook import fit_codebook
 from wellhead.protocols.open_inference import OpenInference
 
 SPEC, WORDS = ModelSpec(name="digits"), OpenInference()
@@ -171,8 +172,12 @@ def test_a_profile_is_described_in_words():
     class Profile:
         id, spec, kind, dimension, floor, attainable, check = "ab", SPEC, "vector", 64, 0.1, 0.94, "unchecked"
         reference = (1, 2)
+        codebook = None
 
-    first, second, third = describe(Profile())
+    first, second, third, fourth = describe(Profile())
     assert first == "profile ab of classifier digits: vector inputs, D = 64"
     assert "2 rows; guessing agrees with 10.0 % of them, the best clone with 94.0 %" in second
     assert third == "self-check: unchecked"
+    assert fourth == "codebook: none, since the sample's answers held no probabilities"
+    Profile.codebook = fit_codebook(np.random.default_rng(0).dirichlet(np.ones(3), 60))
+    assert describe(Profile())[3].startswith("codebook: ") and "of the sample" in describe(Profile())[3]

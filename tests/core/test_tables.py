@@ -16,6 +16,8 @@ class Inner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Outer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     inner: Inner = Inner()
     more: dict[str, Inner] = {}
+    sides: dict[Literal["left", "right"], Inner] = {}
+    listed: tuple[Inner, ...] = ()
 
 
 def test_a_tree_becomes_the_struct():
@@ -28,7 +30,9 @@ def test_a_tree_becomes_the_struct():
     ("tree", "said"),
     [
         ({"inner": {"prot": 3}}, "unknown key `prot` at `$.inner`, did you mean `port`?"),
-        ({"inner": {"port": 11}}, "<= 10 at `$.inner.port`"),
+        ({"sides": {"rihgt": {}}}, "unknown key `rihgt` at `$.sides`, did you mean `right`?"),
+        ({"listed": [{}, {"prot": 3}]}, "unknown key `prot` at `$.listed[1]`, did you mean `port`?"),
+        ({"inner": {"port": 11}}, "<= 10 at `$.inner.port`, got `11`"),
         ({"more": {"a": {"word": "rihgt"}}}, "got `rihgt`; did you mean `right`?"),
     ],
 )

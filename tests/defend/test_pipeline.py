@@ -8,8 +8,8 @@ from hypothesis.extra.numpy import arrays
 from wellhead.core.arrays import Flat
 from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
-from wellhead.defend.guarantees import Argmax, Guarantees
-from wellhead.defend.pipeline import Pipeline, softmax
+from wellhead.defend.guarantees import Argmax, Context, Guarantees, Stage
+from wellhead.defend.pipeline import Faults, Pipeline, softmax
 
 P = np.array([[0.52, 0.30, 0.18], [0.10, 0.30, 0.60]])
 ALLOWED = [e for e in Exposure if e is not Exposure.NONE]
@@ -24,6 +24,7 @@ class Faulty(msgspec.Struct, frozen=True):
 
     what: object
     name: str = "faulty"
+    stage: Stage = Stage.PERTURB
     guarantees: Guarantees = Guarantees(argmax=Argmax.WEAK)
 
     def shape(self, scores, context):
@@ -98,15 +99,15 @@ def test_the_label_thief_reads_the_same_from_label_only_as_from_everything(x):
 
 
 def test_names_say_what_was_done():
-    assert Pipeline().shape(answer(), Exposure.TOP_K, 1, 2)[1] == "top_k+rounding"
-    assert Pipeline().shape(answer(), Exposure.PROBABILITIES, 1)[1] == "rounding"
+    assert Pipeline().shape(answer(), Exposure.TOP_K, 1, 2)[1] == "top_k+round"
+    assert Pipeline().shape(answer(), Exposure.PROBABILITIES, 1)[1] == "round"
     assert Pipeline().shape(answer(Exposure.LOGITS), Exposure.PROBABILITIES)[1] == "probabilities"
     assert Pipeline([Faulty(np.copy)]).shape(answer(), Exposure.LOGITS)[1] == "faulty"
 
 
 def test_logits_may_be_rounded_as_they_are():
     shaped, name = Pipeline().shape(answer(Exposure.LOGITS, np.array([[-3.1415, 2.7182]])), Exposure.LOGITS, 1)
-    assert (shaped.kind, shaped.scores.tolist(), name) == (Exposure.LOGITS, [[-3.1, 2.7]], "rounding")
+    assert (shaped.kind, shaped.scores.tolist(), name) == (Exposure.LOGITS, [[-3.1, 2.7]], "round")
 
 
 def test_a_label_answer_with_scores_behind_it_is_cut():
@@ -122,7 +123,7 @@ def test_the_models_own_label_wins_over_the_argmax():
 def test_a_regressors_number_loses_only_decimals():
     value = Answer(Exposure.VALUE, values=np.array([3.14159, -2.5]))
     shaped, name = Pipeline().shape(value, Exposure.LABEL, 2)
-    assert (shaped.kind, shaped.values.tolist(), name) == (Exposure.VALUE, [3.14, -2.5], "rounding")
+    assert (shaped.kind, shaped.values.tolist(), name) == (Exposure.VALUE, [3.14, -2.5], "round")
     assert value.values[0] == 3.14159
 
 
@@ -207,3 +208,64 @@ def test_rounding_that_broke_its_promise_would_leave_a_label(monkeypatch):
     shaped, name = pipeline.shape(Answer(Exposure.PROBABILITIES, flat(P)), Exposure.PROBABILITIES, 2)
     assert name == "label_only" and shaped.kind is Exposure.LABEL and shaped.scores[0].tolist() == [1.0, 0.0, 0.0]
     assert pipeline.failures == 1 and "argmax" in pipeline.last_failure
+
+
+def swap(scores):
+    return scores[:, ::-1].copy()
+
+
+FLIPS = Guarantees(argmax=Argmax.NONE)
+
+
+def test_a_cut_that_the_policy_asks_for_never_loses_the_best_class():
+    """Of equals the cut keeps the first, which may be the wrong one; each step alone keeps its promise."""
+    level = Faulty(lambda s: np.full(s.shape, 1 / s.shape[1]), name="level")
+    for scores, failures in ((P[:1], 0), (P[1:], 1)):
+        pipeline = Pipeline([level])
+        shaped, name = pipeline.shape(answer(scores=scores), Exposure.TOP_K, top_k=1)
+        assert pipeline.failures == failures and name == ("label_only" if failures else "level+top_k")
+        assert shaped.scores.argmax(axis=1).tolist() == scores.argmax(axis=1).tolist()
+    assert "level+top_k broke its promise: argmax" in pipeline.last_failure
+
+
+def test_a_cut_that_the_policy_asks_for_stands_where_its_stage_is():
+    rounds = Faulty(np.copy, name="rounds", stage=Stage.ROUND)
+    assert Pipeline([Faulty(np.copy), rounds]).shape(answer(), Exposure.TOP_K, 2)[1] == "faulty+top_k+rounds+round"
+
+
+def test_a_flipped_label_is_flipped_everywhere_and_nothing_else_is():
+    labels = np.array([0, 1])
+    pipeline = Pipeline([Faulty(swap, guarantees=FLIPS)])
+    shaped, _ = pipeline.shape(answer(labels=labels), Exposure.PROBABILITIES)
+    assert shaped.labels.tolist() == [2, 0] and labels.tolist() == [0, 1]
+    own = Pipeline([Faulty(np.copy, guarantees=FLIPS)]).shape(answer(labels=labels), Exposure.PROBABILITIES)[0]
+    assert own.labels.tolist() == [0, 1]
+
+
+def test_labels_pass_defences_that_may_change_them_and_no_others():
+    assert Pipeline([Faulty(explode)]).shape(answer(), Exposure.LABEL) == (Pipeline().shape(answer(), Exposure.LABEL))
+    shaped, name = Pipeline([Faulty(swap, guarantees=FLIPS)]).shape(answer(), Exposure.LABEL, 2)
+    assert (shaped.kind, shaped.scores.tolist(), name) == (Exposure.LABEL, [[0, 0, 1], [1, 0, 0]], "faulty+label_only")
+
+
+def test_what_is_missing_leaves_labels_and_is_counted_with_the_others():
+    faults = Faults()
+    for n, kind in enumerate((Exposure.PROBABILITIES, Exposure.LOGITS), 1):
+        shaped, name = Pipeline(missing="no codebook yet", faults=faults).shape(answer(kind), Exposure.LOGITS)
+        assert (shaped.kind, name, faults.count) == (Exposure.LABEL, "label_only", n)
+    assert faults.last == "WellheadError: no codebook yet"
+    only = Answer(Exposure.LABEL, labels=np.array([1]))
+    assert Pipeline(missing="no codebook yet", faults=faults).shape(only, Exposure.LABEL)[0] == only
+    assert faults.count == 2
+
+
+def test_defences_hear_who_asks():
+    heard = []
+
+    class Listening(Faulty, frozen=True):
+        def shape(self, scores, context):
+            heard.append(context)
+            return scores
+
+    Pipeline([Listening(None)]).shape(answer(), Exposure.LOGITS, context=Context(principal="ann", stance=3))
+    assert [(c.principal, c.stance) for c in heard] == [("ann", 3)]

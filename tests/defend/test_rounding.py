@@ -66,3 +66,8 @@ def test_a_row_alone_is_rounded_to_the_same_bits(x, decimals):
     near[:, 0] += 1.0 - near.sum(axis=1)
     near = np.abs(near)
     assert [round_row(row, decimals) for row in near.tolist()] == rounded(near, decimals).tolist()
+
+
+def test_a_better_class_gets_no_less_where_scaling_makes_them_equal():
+    row = [0.46331323758761245, 0.07337352482477497, 0.4633132375876125]
+    assert rounded([row], 1).tolist() == [[0.4, 0.1, 0.5]] == [round_row(row, 1)]

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wellhead.detect.cohort import (
+    CLEARLY,
     DISPOSABLE,
     Registered,
     cohorts,
@@ -75,6 +76,20 @@ def test_four_of_sixty_are_found_though_they_are_most_of_their_day():
     ]  # fmt: skip
     (found,) = cohorts(quiet + few)
     assert found.members == ("a0", "a1", "a2", "a3") and found.surprise > 3.0
+
+
+def test_three_who_sign_up_alone_are_a_cohort_and_two_never_are():
+    """Among thousands, of whom nobody else signed up within days, two are as surprising as three of sixty."""
+    others = [
+        Registered(name=f"h{i}", created_s=1.6e9 + 4 * DAY * i, email=f"{letters(np.random.default_rng(i), 12)}@a.com")
+        for i in range(5000)
+    ]
+    alike = [
+        Registered(name=f"a{i}", created_s=1.6e9 + (2 + i / 24) * DAY, email=f"lab{i}.of.mine@b.com") for i in range(3)
+    ]
+    assert suspicion(others + alike[:2])["a0"] > CLEARLY
+    assert cohorts(others + alike[:2]) == []
+    assert [c.members for c in cohorts(others + alike)] == [("a0", "a1", "a2")]
 
 
 def test_the_honest_are_hardly_suspicious():

@@ -27,3 +27,18 @@ def test_fields_and_detectors_that_need_more_are_unknown_until_it_comes():
     assert held.lacks(["rows", "timing_cv"]) == ""
     held.have.add("inputs")
     assert unique not in held.blind(detectors) and held.lacks(["unique_ratio"]) == ""
+
+
+def test_how_near_the_second_class_was_is_told_by_scores_or_by_one_confidence_of_two_classes():
+    sure = np.array([0.5], np.float32)
+    scores = np.array([[90, 80, 0]], np.int8)
+    for told, columns in (
+        (False, {"classes": 10}),
+        (False, {"scores": np.zeros((1, 3), np.int8), "classes": 3}),
+        (True, {"classes": 2}),
+        (True, {"scores": scores, "classes": 3}),
+    ):
+        held = Held()
+        held.notice(rows(["a"], [5], confidence=sure, **columns))
+        assert ("margins" in held.have, held.lacks(["boundary_ratio"]) == "") == (told, told)
+        assert ("boundary" in held.missing(Detectors())) != told

@@ -92,3 +92,27 @@ def test_what_an_earlier_run_found_is_not_found_again():
     (alert, *_) = first.judge([(CAMPAIGN, None)], 1e-3, NOW)
     again.restore(alert.finding)
     assert again.judge([(CAMPAIGN, None)], 1e-3, NOW) == []
+
+
+GRADED = '[stances.watch]\nanswers = ["label_only"]\n[[grades]]\nstance = "watch"\ndrawn = 0.7\n'
+
+
+def graded(actions):
+    return [a.decision.principal for a in actions if isinstance(a, Decide) and a.decision.origin == "grade"]
+
+
+def test_the_members_of_a_campaign_are_graded_by_what_they_drew_together():
+    found = campaigns(GRADED)
+    actions = found.judge([(CAMPAIGN, READING)], 1e-3, NOW)
+    assert graded(actions) == ["a", "b", "c"] and isinstance(actions[3], Alert)
+    assert "3 principals together (one source of inputs) drew 75.0 %" in actions[0].decision.reason
+    assert found.judge([(CAMPAIGN, READING)], 1e-3, NOW + 300) == []
+    assert graded(campaigns(GRADED).judge([(msgspec.structs.replace(CAMPAIGN, p_value=0.01), READING)], 1e-3, NOW)) == []
+    assert graded(campaigns(GRADED).judge([(CAMPAIGN, None)], 1e-3, NOW)) == []
+
+
+def test_a_campaign_that_people_found_honest_is_not_graded():
+    found = campaigns(GRADED)
+    alert = next(a for a in found.judge([(CAMPAIGN, None)], 1e-3, NOW) if isinstance(a, Alert))
+    found._cases.restore(Review(finding=alert.finding.uid, time_us=0, verdict="honest"))
+    assert found.judge([(CAMPAIGN, READING)], 1e-3, NOW) == []

@@ -147,3 +147,122 @@ def test_shape_gives_no_more_than_the_verdict_allows():
     assert shaped.kind is Exposure.LABEL
     assert shaped.scores is None or set(shaped.scores.ravel()) <= {0.0, 1.0}
     assert name
+
+
+ANSWERS = 'mode = "enforce"\n[exposure]\nanswers = ["round:1"]\n[stances.watch]\nanswers = ["label_only"]\n'
+THREE = np.array([[0.26, 0.5, 0.24]])
+
+
+def shaped(g, caller=ANN, rows=((1.0, 2.0),), scores=THREE):
+    asked = query(*rows)
+    return g.shape(asked, Answer(Exposure.PROBABILITIES, scores), g.admit(caller, asked, NOW))
+
+
+def test_answers_pass_what_plan_and_stance_name():
+    g = gate(ANSWERS + '[plans.gold.exposure]\nanswers = ["top_k:2"]\n')
+    answer, name = shaped(g)
+    assert (answer.scores.tolist(), name) == ([[0.3, 0.5, 0.2]], "round")
+    assert shaped(g, Caller(principal="bob", plan="gold"))[1] == "top_k"
+    g.decide(decision(Stance.WATCH))
+    assert shaped(g)[0].scores.tolist() == [[0, 1, 0]] and shaped(g)[1] == "label_only"
+    assert shaped(g, Caller(principal="bob"))[1] == "round"
+
+
+def test_the_policy_and_the_answers_compose_in_the_order_of_their_stages():
+    g = gate('mode = "enforce"\n[exposure]\nanswers = ["round:2"]\nexposure = "top_k"\ntop_k = 2\n')
+    assert shaped(g)[1] == "top_k+round"
+
+
+def test_a_closed_valve_answers_repeats_no_better_than_a_milder_stance():
+    g = gate(ANSWERS)
+    g.decide(decision())
+    g.remember("ann", frozenset(fingerprints(query().inputs, KEY).tolist()))
+    verdict = g.admit(ANN, query(), NOW)
+    assert verdict.passes and verdict.stance is Stance.THROTTLE and verdict.answers == ("label_only",)
+
+
+def test_a_reduction_holds_for_the_repeats_of_one_who_is_throttled_too():
+    g = gate()
+    g.decide(decision(Stance.REDUCE, exposure=int(Exposure.LABEL), uid="r"))
+    g.decide(decision(uid="t"))
+    g.remember("ann", frozenset(fingerprints(query().inputs, KEY).tolist()))
+    assert g.admit(ANN, query(), NOW).exposure is Exposure.LABEL
+
+
+def test_inputs_that_could_not_be_read_are_no_repeats():
+    g = gate()
+    g.decide(decision())
+    g.remember("ann", frozenset([1]))
+    assert g.admit(ANN, Query("m", [], 1, Exposure.LOGITS), NOW).status == 429
+
+
+def test_another_model_answers_where_the_stance_says_so():
+    g = gate('mode = "enforce"\n[stances.watch]\nupstream = "http://127.0.0.1:9"\n')
+    assert g.admit(ANN, query(), NOW).upstream == ""
+    g.decide(decision(Stance.REDUCE))
+    assert g.admit(ANN, query(), NOW).upstream == "http://127.0.0.1:9"
+
+
+def test_a_delay_is_another_for_each_and_the_same_when_asked_the_same_way():
+    def delays(key):
+        g = Gate(compile_policy(parse('mode = "enforce"\n[stances.delay]\ndelay_s = [2, 5]\n')), Pipeline(), key)
+        for name in "abcdefgh":
+            g.decide(decision(Stance.DELAY, principal=name))
+        return [g.admit(Caller(principal=n), query(), NOW).delay_s for n in "abcdefghabcdefgh"]
+
+    first = delays(KEY)
+    assert first == delays(KEY) != delays(b"x" * 32)
+    assert len(set(first)) == 16 and 2.0 <= min(first) < 3.0 and 4.0 < max(first) <= 5.0
+
+
+def test_a_challenge_is_refused_until_it_is_solved_and_costs_nothing_before():
+    g = gate('mode = "enforce"\n[stances.challenge]\nchallenge_bits = 18\n[limits]\nrows_per_minute = 1\nburst_rows = 1')
+    g.decide(decision(Stance.CHALLENGE))
+    for _ in range(3):
+        refused = g.admit(ANN, query(), NOW)
+        assert (refused.status, refused.challenge_bits, refused.exposure) == (429, 18, Exposure.NONE)
+        assert "why" not in refused.told
+    solved = g.admit(ANN, query(), NOW, solved=True)
+    assert solved.passes and solved.exposure is Exposure.PROBABILITIES and solved.challenge_bits == 0
+    assert g.admit(ANN, query(), NOW, solved=True).status == 429
+
+
+def test_no_work_opens_what_is_no_challenge():
+    g = gate()
+    for stance in (Stance.THROTTLE, Stance.BLOCK, Stance.CHALLENGE):
+        g.decide(decision(stance, uid=stance.name))
+        assert not g.admit(ANN, query(), NOW, solved=True).passes
+
+
+def test_what_is_not_ready_leaves_labels_until_it_is_given(monkeypatch):
+    g = gate('mode = "enforce"\n[exposure]\nanswers = ["noise:0.5"]\n')
+    assert g.shaping.faults.count == 0 and shaped(g)[1] == "noise"
+    g.give({"key": None})
+    answer, name = shaped(g)
+    assert (answer.kind, name, g.shaping.faults.count) == (Exposure.LABEL, "label_only", 1)
+    assert "key" in g.shaping.faults.last
+    g.give({"key": b"k" * 32})
+    assert shaped(g)[1] == "noise" and g.shaping.faults.count == 1
+
+
+def test_observe_mode_shapes_nothing():
+    answer = Answer(Exposure.PROBABILITIES, THREE)
+    g = gate(ANSWERS.replace("enforce", "observe"))
+    assert g.shape(query(), answer, g.admit(ANN, query(), NOW)) == (answer, "")
+
+
+def test_a_listed_record_is_answered_to_nobody_and_tells_no_reason():
+    g = gate('mode = "enforce"\n[valve]\nallow = ["ann"]')
+    g.undisclosed = frozenset(fingerprints(np.array([[3.0, 4.0]], np.float32), KEY).tolist())
+    assert g.admit(ANN, query(), NOW).passes
+    refused = g.admit(ANN, query([1.0, 2.0], [3.0, 4.0]), NOW)
+    assert (refused.status, refused.exposure) == (403, Exposure.NONE)
+    assert "record" not in refused.told
+    assert g.tallies["ann"].unread_rows == 1
+
+
+def test_observe_mode_notes_a_listed_record():
+    g = gate("")
+    g.undisclosed = frozenset(fingerprints(query().inputs, KEY).tolist())
+    noted = g.admit(ANN, query(), NOW)
+    assert (noted.passes, noted.would) == (True, Stance.BLOCK)

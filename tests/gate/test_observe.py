@@ -7,7 +7,7 @@ from wellhead.config import parse
 from wellhead.core.batch import Batch, from_events
 from wellhead.core.event import Answer, Caller, Exchange, ModelSpec, Query
 from wellhead.core.exposure import Exposure
-from wellhead.core.finding import Alert, Decide
+from wellhead.core.finding import Alert, Decide, Finding
 from wellhead.core.verdict import Decision, Stance
 from wellhead.detect.detectors import Detectors
 from wellhead.detect.looks import Looking
@@ -17,6 +17,7 @@ from wellhead.gate.damage import FARTHEST
 from wellhead.gate.observe import Observer
 from wellhead.gate.policy import compile_policy
 from wellhead.gate.record import Recorder
+from wellhead.gate.suspects import Suspicion
 from wellhead.meter.fit import fit
 from wellhead.meter.sketch import Sketches
 
@@ -25,6 +26,12 @@ SAMPLE = RNG.normal(size=(400, WIDTH)).astype(np.float32)
 PROFILE = fit(SAMPLE, Answer(Exposure.PROBABILITIES, predict(SAMPLE)), ModelSpec(name="m"), np.random.default_rng(0))
 RECORDER = Recorder("m", b"k" * 32, lambda _field, value: value)
 SHARED = {"address": "198.51.100.7"}
+
+
+@pytest.fixture(autouse=True)
+def _seeded(monkeypatch):
+    """Every test draws its own, whichever ran before it."""
+    monkeypatch.setitem(globals(), "RNG", np.random.default_rng(1))
 
 
 class World:
@@ -201,3 +208,131 @@ def test_what_observe_mode_noted_does_not_hold_in_enforce_mode():
     closed = World()
     closed.observer.restore(msgspec.structs.replace(noted, simulated=0))
     assert [a for _ in range(20) for a in closed.ask("carl", fresh(32))] == []
+
+
+def watched(drawn, **more):
+    more = "".join(f"{k} = {v}\n" for k, v in more.items())
+    return (
+        '[stances.watch]\nanswers = ["label_only"]\n[valve]\nmax_drawn = 1.0\nmax_drawn_group = 1.0\n'
+        f'[[grades]]\nstance = "watch"\ndrawn = {drawn}\n{more}'
+    )
+
+
+def graded(actions):
+    return {a.decision.principal for a in actions if isinstance(a, Decide) and a.decision.origin == "grade"}
+
+
+def narrow(rows, *coordinates):
+    """Inputs that lie in a few directions only, so that what they tell is little."""
+    inputs = np.zeros((rows, WIDTH))
+    inputs[:, list(coordinates)] = RNG.normal(size=(rows, len(coordinates)))
+    return inputs
+
+
+@pytest.mark.parametrize("drawn", [0.3, 0.6])
+def test_a_thief_is_graded_soon_after_it_has_drawn_the_amount(drawn):
+    """The slow twin reads after every single row; below: the last row at which less than the amount was drawn."""
+    world, twin = World(watched(drawn)), World()
+    rows = below = 0
+    held = set()
+    while not held:
+        one = narrow(1, *range(min(1 + rows // 6, WIDTH)))
+        held = graded(world.ask("thief", one))
+        twin.ask("thief", one)
+        twin.observer.damage.watch(["thief"], NOW)
+        rows += 1
+        if twin.observer.damage.read(("thief",), NOW).drawn < drawn:
+            below = rows
+    assert held == {"thief"} and below < rows <= max(16, 2 * (below + 1))
+
+
+def test_accounts_that_share_attributes_are_graded_by_what_they_drew_together():
+    world, alone = World(watched(0.7)), World(watched(0.7))
+    seen = [graded(world.ask(n, narrow(32, 2 * i, 2 * i + 1), **SHARED)) for i, n in enumerate("abc")]
+    assert seen == [set(), set(), {"a", "b", "c"}]
+    for i, n in enumerate("abc"):
+        assert graded(alone.ask(n, narrow(32, 2 * i, 2 * i + 1), address=f"10.{i}.0.1")) == set()
+    (first, *_) = [d for d in world.observer.cases.made.values() if d.origin == "grade"]
+    assert first.subjects == ("a", "b", "c") and "3 principals together (shared network" in first.reason
+
+
+def test_a_partner_is_never_graded():
+    world = World(watched(0.3).replace("[valve]", '[valve]\nallow = ["partner"]'))
+    assert [a for _ in range(10) for a in world.ask("partner", fresh(32))] == []
+
+
+def test_a_grade_is_renewed_without_a_gap_also_where_its_thief_is_quiet():
+    world = World(watched(0.3, for_s=100))
+    assert graded(world.ask("thief", fresh(32))) == {"thief"}
+    assert graded(world.ask("ann", fresh(1), NOW + 49)) == set()
+    assert graded(world.ask("ann", fresh(1), NOW + 51)) == {"thief"}
+    assert graded(world.ask("thief", fresh(1), NOW + 52)) == set()
+
+
+def test_a_grade_that_has_no_ground_any_more_is_not_renewed():
+    world = World(watched(0.3, for_s=100_000) + "[detect]\n")
+    world.observer.damage.meter.window_days = 1
+    assert graded(world.ask("thief", fresh(32))) == {"thief"}
+    assert graded(world.ask("ann", fresh(1), NOW + 86_400)) == set()
+
+
+def test_grades_come_before_alerts_and_rest_on_no_finding():
+    actions = World(watched(0.3) + "[plans.free]\nmax_drawn = 0.4\n").ask("thief", fresh(64), plan="free")
+    assert [type(a) for a in actions] == [Decide, Alert, Decide]
+    assert [a.decision.origin for a in actions if isinstance(a, Decide)] == ["grade", "replication"]
+
+
+def test_observe_mode_only_notes_a_grade():
+    world = World(watched(0.3), profile=None)
+    policy = msgspec.structs.replace(world.observer.policy, enforce=False)
+    quiet = Observer(policy, world.observer.looking, Rules(), Replication(1.0, 1.0), world.recall)
+    quiet.fitted(PROFILE, NOW)
+    world.observer = quiet
+    (decide,) = world.ask("thief", fresh(64))
+    assert decide.decision.simulated and decide.decision.origin == "grade"
+
+
+def test_one_whose_inputs_carry_more_bits_than_agreed_is_throttled_and_repeats_cost_nothing():
+    world = World("[valve]\nmax_drawn = 1.0\nmax_bits = 20.0\n")
+    own = fresh(8)
+    for _ in range(30):
+        assert world.ask("loyal", own) == []
+    actions = [a for _ in range(10) for a in world.ask("broad", fresh(16))]
+    (alert, decide) = actions
+    assert world.closed(actions) == {"broad"} and decide.decision.origin == "novelty"
+    assert alert.finding.signal == "novelty" and alert.finding.title == "More new ground than agreed"
+    assert "bits of information (of 20 agreed)" in decide.decision.reason
+    assert alert.finding.bits_milli >= 20_000
+
+
+def test_one_who_is_unlike_the_honest_is_graded_at_its_look(monkeypatch):
+    toml = '[stances.watch]\nanswers = ["label_only"]\n[[grades]]\nstance = "watch"\np = 0.01\n'
+    world = World(toml)
+    monkeypatch.setattr(world.observer.suspects, "standing", lambda name: Suspicion(p=0.005 if name == "odd" else 0.5))
+    assert graded(world.ask("odd", fresh(16))) == {"odd"}
+    assert graded(world.ask("ann", fresh(16))) == set()
+    replaying = World(toml)
+    monkeypatch.setattr(replaying.observer.suspects, "standing", lambda _name: Suspicion(p=0.005))
+    replaying.observer.suspects.replaying = True
+    assert graded(replaying.ask("odd", fresh(16))) == set()
+
+
+@pytest.mark.parametrize("record", ["finding", "decision"])
+def test_after_a_restart_whoever_was_found_has_its_ledger_again(record):
+    world = World(profile=None)
+    world.ask("quiet", fresh(16))
+    world.ask("other", fresh(16))
+    at_us = int(NOW * 1e6)
+    named = {
+        "finding": Finding(
+            uid="F-1", time_us=at_us, title="t", signal="guilt", members=("quiet",), rows=16,
+            replication_ppm=-1, attainable_ppm=-1, bits_milli=-1, detail="d",
+        ),
+        "decision": Decision(
+            uid="D-1", principal="quiet", stance=1, reason="r", origin="grade", start_us=at_us, expires_us=at_us + 10**9
+        ),
+    }  # fmt: skip
+    world.observer.restore(named[record])
+    world.observer.fitted(PROFILE, NOW)
+    assert set(world.observer.damage.readings) == {("quiet",)}
+    assert world.observer.damage.readings["quiet",].rows == 16

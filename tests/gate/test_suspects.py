@@ -187,6 +187,18 @@ def test_its_own_broken_promise_is_an_alarm_and_reviews_as_theft_mend_it():
     assert not world.observer.suspects.kept().broken
 
 
+def test_a_promise_that_is_taken_up_again_warns_of_nothing_that_it_has_warned_of():
+    world = World()
+    for i in range(12):
+        world.steal(f"like-a-thief-{i}")
+    strangers(world, NOW + 60)
+    assert sorted(breached(world.observer.findings)) == ["drift", "promise"]
+    assert world.observer.suspects.take_up(promise(), NOW + 200) == []
+    assert world.observer.suspects.drifted and world.observer.suspects.breaches(NOW + 201) == []
+    # another promise is warned of anew
+    assert "promise" in breaches(world.observer.suspects.take_up(made_at(NOW + 202), NOW + 203))
+
+
 def made_at(time_s, **changed):
     return msgspec.structs.replace(promise(), made_s=time_s, **changed)
 
@@ -260,8 +272,12 @@ def test_a_new_promise_is_not_broken_by_alarms_that_it_would_not_have_given():
     assert (world.observer.suspects.kept().principals, world.observer.suspects.kept().alarms) == (12, 0)
 
 
+def breached(findings):
+    return [f.signal for f in findings if f.signal != "guilt"]
+
+
 def breaches(actions):
-    return [a.finding.signal for a in actions if isinstance(a, Alert) and a.finding.signal != "guilt"]
+    return breached(a.finding for a in actions if isinstance(a, Alert))
 
 
 def test_a_promise_that_is_broken_as_soon_as_it_is_taken_up_says_so():

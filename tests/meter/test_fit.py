@@ -57,6 +57,17 @@ def test_labels_alone_will_do():
     assert profile.classes == 4
 
 
+def test_a_codebook_is_fitted_where_the_answers_are_probabilities_and_nowhere_else():
+    x = inputs(100)
+    book = fitted(x, answers(x)).codebook
+    assert book.classes == 3 and len(book.entries) and book.covered > 0.9
+    assert fitted(x, answers(x, Exposure.LABEL)).codebook is None
+    number = Answer(Exposure.VALUE, values=number_model(x))
+    assert fitted(x, number, ModelSpec(task="regressor")).codebook is None
+    only = Answer(Exposure.PROBABILITIES, scores=np.ones((100, 1)))
+    assert fitted(x, only).codebook is None
+
+
 def test_images_in_colour_and_texts():
     pictures = np.random.default_rng(0).random((60, 40, 50, 3)).astype(np.float32)
     assert fitted(pictures, answers(pictures)).kind == "image"

@@ -4,6 +4,7 @@ import pytest
 from metering import classifier, inputs, regressor
 
 from wellhead.core.errors import ProfileError
+from wellhead.meter import pack
 from wellhead.meter.profile import Check, Profile, majority
 
 
@@ -61,3 +62,25 @@ def test_what_the_check_says():
 
 def test_majority():
     assert majority(np.array([2, 2, 1, 0])) == 0.5
+
+
+def test_the_codebook_comes_back_too_and_is_no_part_of_the_id():
+    profile = classifier()
+    book = Profile.from_bytes(profile.to_bytes()).codebook
+    for name in profile.codebook.__struct_fields__:
+        assert np.array_equal(getattr(book, name), getattr(profile.codebook, name))
+    without = msgspec.structs.replace(profile, codebook=None)
+    assert Profile.from_bytes(without.to_bytes()).codebook is None and without.id == profile.id
+
+
+def test_a_profile_of_before_there_were_codebooks_has_none():
+    fields = pack.load("profile", classifier().to_bytes())
+    del fields["codebook"]
+    assert Profile.from_bytes(pack.dump("profile", fields)).codebook is None
+
+
+@pytest.mark.parametrize("book", [{}, {"entries": 1}, 7, {"entries": 1, "starts": 1, "peak": 1, "covered": 1}])
+def test_a_codebook_that_is_none_is_refused(book):
+    fields = pack.load("profile", classifier().to_bytes())
+    with pytest.raises(ProfileError):
+        Profile.from_bytes(pack.dump("profile", {**fields, "codebook": book}))

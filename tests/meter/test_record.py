@@ -22,9 +22,23 @@ def test_near_boundary_by_the_two_best_scores():
     assert record["boundary"] == 1
 
 
-def test_near_boundary_by_confidence_where_only_that_is_known():
-    record, _ = folded(of_one(3, confidence=np.array([0.54, 0.56, np.nan], np.float32)))
-    assert (record["boundary"], record["scored"]) == (1, 2)
+@pytest.mark.parametrize(("classes", "near", "known"), [(2, 1, 3), (0, 0, 0), (3, 0, 0), (100, 0, 0)])
+def test_near_boundary_by_confidence_alone_only_where_there_are_two_classes(classes, near, known):
+    record, _ = folded(of_one(4, confidence=np.array([0.54, 0.56, 0.44, np.nan], np.float32), classes=classes))
+    assert (record["boundary"], record["margins"], record["scored"]) == (near, known, 3)
+
+
+def test_rows_without_scores_among_others_do_not_count_as_near():
+    scores = quantise(np.array([[0.50, 0.45, 0.05], [0.4, 0.3, 0.3], [0.9, 0.1, 0.0]]))
+    scores[1] = 0
+    record, _ = folded(of_one(3, scores=scores, confidence=np.array([0.5, 0.4, 0.9], np.float32), classes=3))
+    assert (record["boundary"], record["margins"], record["scored"]) == (1, 2, 3)
+
+
+def test_of_two_classes_scores_count_more_than_confidence():
+    scores = quantise(np.array([[0.8, 0.2], [0.5, 0.5]]))
+    record, _ = folded(of_one(2, scores=scores, confidence=np.array([0.5, 0.5], np.float32), classes=2))
+    assert (record["boundary"], record["margins"]) == (1, 2)
 
 
 def test_full_confidence_starts_at_99_percent():

@@ -4,7 +4,7 @@ import pytest
 from wellhead.config import parse
 from wellhead.core.event import Answer, Caller
 from wellhead.core.exposure import Exposure
-from wellhead.core.verdict import Stance, Verdict
+from wellhead.core.verdict import Decision, Stance, Verdict
 from wellhead.defend.pipeline import Pipeline
 from wellhead.gate.gate import Gate
 from wellhead.gate.policy import compile_policy
@@ -111,3 +111,15 @@ def test_the_gate_that_serves_customers_is_the_one_attacked(pool, softmax, asker
     assert (answer.labels >= 0).all() and not scored(answer).any()
     # 100 rows each, the first 20 at once and then one a second; the two accounts wait in turn.
     assert 80 <= talk.spent.seconds <= 300
+
+
+def test_a_thief_pays_for_challenges_with_its_time(pool, softmax, asker):
+    policy = parse('mode = "enforce"\n[stances.challenge]\nchallenge_bits = 10\n')
+    gate = Gate(compile_policy(policy), Pipeline(), b"k" * 32)
+    clock = Simulated(1_800_000_000.0)
+    end_us = int((clock.now_s() + 1e6) * 1e6)
+    gate.decide(Decision(uid="d", principal="a", stance=4, reason="", origin="test", start_us=0, expires_us=end_us))
+    oracle = Gated(gate, callers("a"), softmax, lambda _: None, clock, rows_per_call=5)
+    started_s = clock.now_s()
+    answer = asker(oracle).ask(pool[:10])
+    assert scored(answer).all() and clock.now_s() - started_s >= 2 * 1024 * 0.003

@@ -27,7 +27,7 @@ def test_bare_changes_nothing(known):
         (Harness(cover=0.5), 60),
         (Harness(noise=0.01), 120),
         (Harness(labels_only=True), 120),
-        (Harness(recover="rounding", settings={"decimals": 2}), 120),
+        (Harness(recover="round:2"), 120),
         (Harness(average=2, cover=0.5, noise=0.01, labels_only=True), 30),
     ],
 )
@@ -48,7 +48,7 @@ def test_what_cannot_be_worn_is_refused(known):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"average": 0}, {"cover": 0}, {"noise": -1}, {"labels_only": True, "recover": "rounding"}, {"recover": "rounded"}],
+    [{"average": 0}, {"cover": 0}, {"noise": -1}, {"labels_only": True, "recover": "round"}, {"recover": "rounded"}],
 )
 def test_nonsense_is_refused(wrong):
     with pytest.raises(ConfigError):

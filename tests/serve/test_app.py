@@ -1,15 +1,19 @@
 import asyncio
 import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import numpy as np
 import pytest
-from serving import WIDTH, body_of, model, predict
+from serving import CLASSES, WIDTH, body_of, model, predict
 
 from wellhead.audit.entries import records
 from wellhead.audit.verify import verify
 from wellhead.core.errors import AuditError, ConfigError
 from wellhead.core.event import Event
+from wellhead.core.verdict import Decision, Stance
 from wellhead.serve import Wellhead
 from wellhead.serve.control import ask
 from wellhead.serve.status import Ask
@@ -130,3 +134,90 @@ def test_two_gates_cannot_share_a_log(place):
 def test_a_config_file_that_is_not_there(tmp_path):
     with pytest.raises(ConfigError, match="wellhead init"):
         Wellhead(model, tmp_path / "none.toml")
+
+
+class Flat(BaseHTTPRequestHandler):
+    """Another model server, which knows nothing: every class is as likely."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        rows = json.loads(self.rfile.read(int(self.headers["content-length"])))["inputs"][0]["shape"][0]
+        out = {"name": "p", "shape": [rows, CLASSES], "datatype": "FP64", "data": [1 / CLASSES] * rows * CLASSES}
+        body = json.dumps({"model_name": "m", "outputs": [out]}).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *said):
+        """Quiet."""
+
+
+@pytest.fixture
+def flat():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Flat)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def watched(name):
+    at_us = int(time.time() * 1e6)
+    return Decision(
+        uid="D-1", principal=name, stance=int(Stance.WATCH), reason="why", origin="test", start_us=at_us,
+        expires_us=at_us + 10**10,
+    )  # fmt: skip
+
+
+def test_a_watched_caller_is_answered_by_another_model(place, flat):
+    ann, bob = place.token("ann"), place.token("bob")
+    config = place.config(f'[stances.watch]\nupstream = "{flat}"\n')
+
+    async def play():
+        app = Wellhead(model, config)
+        app.worker.gate.decide(watched("bob"))
+        async with client(app) as c:
+            told = [json.loads((await post(c, t, np.ones(WIDTH))).content) for t in (ann, bob)]
+        await app.stop()
+        return [t["outputs"][0]["data"] for t in told]
+
+    best, small = asyncio.run(play())
+    assert np.allclose(best, predict(np.ones(WIDTH))[0])
+    assert small == [1 / CLASSES] * CLASSES
+
+
+def test_listed_records_are_answered_to_nobody_and_secrets_are_redacted(place):
+    np.save(place.folder / "records.npy", np.full((1, WIDTH), 0.5))
+    records_file = place.folder / "records.npy"
+    config = place.config(
+        f"""
+        [disclosure]
+        records = ["{records_file}"]
+        [[disclosure.rules]]
+        name = "planted"
+        patterns = ["^m$"]
+        """
+    )
+    token = place.token("ann")
+
+    async def play():
+        app = Wellhead(model, config)
+        async with client(app) as c:
+            answers = [await post(c, token, np.full((2, WIDTH), v)) for v in (0.5, 0.25)]
+        await app.stop()
+        return answers
+
+    refused, answered = asyncio.run(play())
+    assert (refused.status_code, "not answered" in refused.text) == (403, True)
+    assert json.loads(answered.content)["model_name"] == "[redacted]"
+    events = [r for _, r in records(place.folder / "log") if isinstance(r, Event)]
+    assert [(e.status, e.defence, e.reason) for e in events] == [
+        (403, "", "a record that is not answered"),
+        (200, "answer_rule.planted", ""),
+    ]

@@ -3,8 +3,10 @@ import pytest
 from serving import WIDTH, exchange
 
 from wellhead.core.errors import ConfigError
+from wellhead.defend.own.commitment import Committed, written
 from wellhead.serve.assemble import assemble
 from wellhead.serve.desk import Desk
+from wellhead.serve.notes import entries
 from wellhead.serve.status import Ask
 
 RNG = np.random.default_rng(8)
@@ -104,3 +106,13 @@ def test_explain_shows_what_people_said_of_a_finding(desk):
 def test_orders_that_make_no_sense_are_refused(desk, ask):
     with pytest.raises(ConfigError):
         desk.answer(ask)
+
+
+def test_a_note_on_ownership_is_under_a_checkpoint_when_it_returns(desk):
+    detail = written(Committed("c"))
+    log = desk._worker.books.log
+    assert desk.answer(Ask(ask="note", reason=detail)).done == "noted"
+    assert log.sealed == log.size
+    assert [e for _, e in entries(log.directory)] == [Committed("c")]
+    with pytest.raises(ConfigError, match="ownership"):
+        desk.answer(Ask(ask="note", reason="anything"))

@@ -5,6 +5,7 @@ from wellhead.audit.entries import records
 from wellhead.config import parse
 from wellhead.core.errors import ProfileError
 from wellhead.core.event import Event, ModelSpec
+from wellhead.core.verdict import Decision
 from wellhead.redteam.budget import Budget
 from wellhead.redteam.extract.pool import Pool
 from wellhead.redteam.oracle import as_answer
@@ -80,3 +81,22 @@ def test_neither_profile_nor_pool_is_said(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ProfileError, match="profile"):
         Rehearsal(parse(""), tmp_path, 1, INPUTS[:0])
+
+
+POLICY = (
+    '[exposure]\nanswers = ["modelguard_s", "round:2"]\n[stances.watch]\nanswers = ["label_only"]\n'
+    "[valve]\nmax_drawn = 1.0\nmax_drawn_group = 1.0\n"
+    '[[grades]]\nstance = "watch"\ndrawn = 0.5\n'
+)
+
+
+@pytest.mark.parametrize(("alike", "places"), [(True, 1), (False, 3)])
+def test_a_rehearsal_meets_the_whole_policy_from_one_desk_or_from_many(tmp_path, profile, alike, places):
+    config = parse(f'[model]\nprofile = "{profile}"\n' + POLICY)
+    with Rehearsal(config, tmp_path, 3, INPUTS[:0], alike=alike).guard(model) as oracle:
+        finish(run(Pool(inputs=INPUTS[600:], rows=300, per_round=100), oracle, Budget(rows=300)))
+    written = [r for _, r in records(tmp_path / "gate-1")]
+    served = [e for e in written if isinstance(e, Event) and e.status == 200]
+    assert len({(e.network, e.agent) for e in served}) == places
+    assert {e.defence for e in served} == {"modelguard_s+round", "label_only"}
+    assert {d.principal for d in written if isinstance(d, Decision)} == {"thief-1", "thief-2", "thief-3"}

@@ -13,12 +13,14 @@ import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from wellhead.capture import challenge
 from wellhead.capture.body import ClientGone, read_body
 from wellhead.capture.deadlines import Deadlines
 from wellhead.capture.guard import Guard
 from wellhead.capture.headers import Head, HeadReader, Pair, kept_of_answer
 from wellhead.capture.paths import Route, Router, raw_path_of
 from wellhead.capture.reply import Held, Message, Passing, Receive, Reply, Send, refused, send_reply
+from wellhead.capture.tiers import KEY
 from wellhead.core.errors import BadAnswer, Refusal
 from wellhead.core.event import Answer, Caller, Exchange, Query
 from wellhead.core.exposure import Exposure
@@ -124,15 +126,18 @@ class Middleware:
         body = await read_body(receive, head, guard.config.limits.max_body_bytes, self._bodies)
         query, refusal = self._query(body, head, route)
         exchange.query = query
-        verdict = self._admitted(exchange, query, refusal)
+        verdict = await self._admitted(exchange, query, refusal, head.named.get(challenge.SOLUTION, b""), body)
         try:
             if verdict.delay_s > 0:
                 await asyncio.sleep(verdict.delay_s)
             if refusal is None:
                 body = guard.protocol.clamp(body, query, verdict.exposure)
             held = Held(body, receive, guard.config.upstream.max_answer_bytes)
-            await self.app(self._inner(scope, raw_path, head, caller, len(body)), held.receive, held.send)
-            reply = self._read(exchange, query, verdict, held) if refusal is None else self._unread(held)
+            inner = self._inner(scope, raw_path, head, caller, len(body))
+            if verdict.upstream:
+                inner[KEY] = verdict.upstream
+            await self.app(inner, held.receive, held.send)
+            reply = self._read(exchange, query, verdict, held) if refusal is None else self._unread(exchange, held)
         except BadAnswer as e:
             guard.gate.release(caller, query.rows)
             self.counts.bad_answers += 1
@@ -155,21 +160,36 @@ class Middleware:
                 raise
             return Query(route.model or guard.spec.name, [], 1, Exposure.LOGITS), e
 
-    def _admitted(self, exchange: Exchange, query: Query, refusal: Refusal | None) -> Verdict:
+    async def _admitted(
+        self, exchange: Exchange, query: Query, refusal: Refusal | None, solution: bytes, body: bytes
+    ) -> Verdict:
         """The gate's verdict with rows reserved; raises Refusal where the query may not pass."""
-        gate = self.guard.gate
-        verdict = gate.admit(exchange.caller, query, exchange.time_us / 1e6)
+        gate, now_s = self.guard.gate, exchange.time_us / 1e6
+        verdict = gate.admit(exchange.caller, query, now_s)
+        puzzle = b""
+        if verdict.challenge_bits and not verdict.passes:
+            asked = challenge.Asked(exchange.caller.principal, body, gate.key)
+            if await self._solved(solution, asked, verdict.challenge_bits, now_s):
+                verdict = gate.admit(exchange.caller, query, now_s, solved=True)
+            else:
+                puzzle = challenge.puzzle(asked, verdict.challenge_bits, now_s)
         exchange.stance, exchange.reason = int(verdict.stance), verdict.reason
         if verdict.would is not Stance.ALLOW:
             exchange.reason = f"would {verdict.would.name.lower()}: {verdict.reason}"
         if not verdict.passes:
             told = verdict.told or verdict.reason or "refused by policy"
-            raise Refusal(verdict.status, told, retry_after_s=verdict.retry_after_s)
-        if refusal is not None and verdict.stance >= Stance.REDUCE:
+            raise Refusal(verdict.status, told, retry_after_s=verdict.retry_after_s, challenge=puzzle)
+        if refusal is not None and (verdict.stance >= Stance.REDUCE or verdict.answers):
             # An answer that cannot be read cannot be reduced either.
             gate.release(exchange.caller, query.rows)
             raise refusal
         return verdict
+
+    async def _solved(self, solution: bytes, asked: challenge.Asked, bits: int, now_s: float) -> bool:
+        """True where the puzzle was solved. The hash is slow on purpose, and is kept off the event loop."""
+        if not challenge.is_ours(solution, asked, bits, now_s):
+            return False
+        return await asyncio.to_thread(challenge.is_solved, solution)
 
     def _inner(self, scope: Scope, raw_path: bytes, head: Head, caller: Caller, length: int) -> Scope:
         """The scope for the model: agreed headers only, and no extension by which an answer could slip past."""
@@ -187,7 +207,7 @@ class Middleware:
     def _read(self, exchange: Exchange, query: Query, verdict: Verdict, held: Held) -> Reply:
         """The reply to an answered query, shaped; sets the exchange's answer only once nothing can fail any more."""
         if held.status != 200:
-            return _not_ok(held)
+            return self._screened(exchange, _not_ok(held))
         guard, body = self.guard, held.body
         content_type = held.content_type
         true = guard.protocol.read_answer(body, content_type, query, guard.spec)
@@ -195,17 +215,31 @@ class Middleware:
         _check_exposure(shaped, verdict)
         if shaped is not true or defence or (self._hides_versions and b"ersion" in body):
             body = guard.protocol.write_answer(body, content_type, shaped, guard.spec)
-        headers = kept_of_answer(held.headers)
+        exchange.defence = defence
+        reply = self._screened(exchange, Reply(200, kept_of_answer(held.headers), body))
         exchange.true_answer = None if shaped is true else true
-        exchange.defence, exchange.answer = defence, shaped
-        return Reply(200, headers, body)
+        exchange.answer = shaped
+        return reply
 
-    def _unread(self, held: Held) -> Reply:
+    def _unread(self, exchange: Exchange, held: Held) -> Reply:
         """The reply to a query that could not be read and may pass so by policy."""
         if held.status != 200:
-            return _not_ok(held)
+            return self._screened(exchange, _not_ok(held))
         self.counts.unread += 1
-        return Reply(200, kept_of_answer(held.headers), held.body)
+        return self._screened(exchange, Reply(200, kept_of_answer(held.headers), held.body))
+
+    def _screened(self, exchange: Exchange, reply: Reply) -> Reply:
+        """The reply without what an answer rule holds back; raises Refusal 403 where nothing of it may leave."""
+        rules = self.guard.answer_rules
+        if rules is None or not reply.body:
+            return reply
+        screened = rules.screen(reply.body)
+        if screened.hits:
+            said = [f"answer_rule.{name}" for name in screened.hits]
+            exchange.defence = "+".join(filter(None, (exchange.defence, *said)))
+        if screened.refused:
+            raise Refusal(403, "expected an answer that may leave, got one that an answer rule holds back")
+        return Reply(reply.status, reply.headers, screened.body)
 
     async def _passed(self, scope: Scope, raw_path: bytes, head: Head, receive: Receive, send: Send) -> None:
         """Pass an allowed path through, unread and without a body."""

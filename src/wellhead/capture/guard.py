@@ -11,6 +11,7 @@ from wellhead.config import Config
 from wellhead.core.event import Exchange, ModelSpec
 
 if TYPE_CHECKING:
+    from wellhead.defend.answer_rules import AnswerRules
     from wellhead.gate.gate import Gate
     from wellhead.protocols.base import Protocol
 
@@ -20,6 +21,7 @@ class Guard:
     """observe: takes every exchange, served or refused, after its response was sent; it must only queue.
 
     clock: seconds since 1970 UTC.  body_timeout_s: for a client to send its whole body.
+    answer_rules: what must not leave in the model's words.
     """
 
     protocol: Protocol
@@ -30,3 +32,4 @@ class Guard:
     config: Config
     clock: Callable[[], float]
     body_timeout_s: float = 30.0
+    answer_rules: AnswerRules | None = None

@@ -26,6 +26,7 @@ _RULES: dict[bytes, int] = {
     b"connection": _LIST | _NOTE | _RARE,
     b"x-forwarded-for": _LIST | _NOTE,
     b"user-agent": _NOTE | _FORWARD,
+    b"wellhead-solution": _ONCE | _NOTE,
     b"upgrade": _NOTE | _RARE,
     # Dropped: they speak of one hop, of an answer that is rewritten, or claim what only Wellhead knows.
     **dict.fromkeys(

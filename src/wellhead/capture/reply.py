@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from wellhead.capture import challenge
 from wellhead.capture.headers import Pair, end_to_end
 from wellhead.core.errors import BadAnswer, Refusal
 
@@ -33,6 +34,8 @@ def refused(refusal: Refusal, *, close: bool = False) -> Reply:
         headers.append((b"retry-after", b"%d" % max(1, -int(-refusal.retry_after_s // 1))))
     if refusal.status == 401:
         headers.append((b"www-authenticate", b'Bearer realm="wellhead"'))
+    if refusal.challenge:
+        headers.append((challenge.HEADER, refusal.challenge))
     if close:
         headers.append((b"connection", b"close"))
     return Reply(refusal.status, headers, _ENCODE({"error": str(refusal)}))

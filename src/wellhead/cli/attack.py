@@ -72,7 +72,10 @@ def _add_harness(parser: argparse.ArgumentParser) -> None:
         "--noise", type=float, default=0.0, metavar="SHARE", help="vary each number by so much of its range"
     )
     worn.add_argument(
-        "--recover", default="", metavar="DEFENCE[:K=V...]", help="undo it by partial Bayes: rounding:decimals=2"
+        "--recover",
+        default="",
+        metavar="DEFENCE",
+        help="undo it by partial Bayes, such as round:2 or reverse_sigmoid:0.8",
     )
 
 
@@ -159,18 +162,12 @@ def wish_of(arguments: argparse.Namespace) -> Wish:
 def _harness(arguments: argparse.Namespace) -> Harness:
     from wellhead.redteam.harness import Harness
 
-    name, *parts = arguments.recover.split(":")
-    try:
-        settings = {key: float(value) for key, value in (part.split("=") for part in parts)}
-    except ValueError as e:
-        raise ConfigError(f"expected --recover such as rounding:decimals=2, got {arguments.recover!r}") from e
     return Harness(
         average=arguments.average,
         cover=arguments.cover,
         noise=arguments.noise,
         labels_only=arguments.labels_only,
-        recover=name,
-        settings=settings,
+        recover=arguments.recover,
     )
 
 
@@ -195,13 +192,13 @@ def _list() -> int:
         (e.name, e.room, e.needs, ", ".join(getattr(e.kind, "atlas", ())), e.cost, getattr(e.kind, "paper", ""))
         for e in entries
     ]
-    _print_table(("attack", "room", "needs", "ATLAS", "cost", "paper"), rows)
+    print_table(("attack", "room", "needs", "ATLAS", "cost", "paper"), rows)
     for lacking in absent:
         print(f"{lacking.name}: {lacking.reason}")
     return 0
 
 
-def _print_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+def print_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """A drawn table on a terminal; elsewhere a line of aligned columns for each row, never broken."""
     if not sys.stdout.isatty():
         widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]

@@ -190,6 +190,8 @@ def _section(struct: Any, path: str) -> Iterator[str]:
         below = f"{path}.{field}" if path else field
         if isinstance(value, msgspec.Struct):
             inner.append((value, below))
+        elif value == () and _is_table_list(type(struct), field):
+            yield f"# {said.get(field) or field} Written as [[{below}]], one section each."
         elif isinstance(value, dict):
             yield f"# {said.get(field) or field}: written as [{below}.NAME], one section each."
         elif value is not None:
@@ -198,6 +200,11 @@ def _section(struct: Any, path: str) -> Iterator[str]:
             )
     for value, below in inner:
         yield from _section(value, below)
+
+
+def _is_table_list(section: type, field: str) -> bool:
+    items = [i for i in get_args(get_type_hints(section)[field]) if isinstance(i, type)]
+    return any(issubclass(i, msgspec.Struct) for i in items)
 
 
 def toml(value: Any) -> str:

@@ -28,10 +28,17 @@ COMMANDS = (
     "link",
     "backtest",
     "findings",
+    "exposure",
+    "privacy",
+    "defences",
     "attack",
     "leak",
     "invert",
     "probe",
+    "validate",
+    "recommend",
+    "mark",
+    "own",
 )
 """Modules of wellhead.cli, in the order of a first day with Wellhead."""
 

@@ -74,7 +74,7 @@ def folded(folder: Path, looking: Looking, profile: Profile | None, survey: Surv
     from wellhead.core.batch import from_events, visits_of
 
     for part in _parts(folder, looking.period_of):
-        held = [_coded(e, survey.coded, profile) for e in part.events if answered(e)]
+        held = [coded_by(e, survey.coded, profile) for e in part.events if answered(e)]
         yield looking.fold(from_events(held), visits_of(part.events), part.now_s)
 
 
@@ -94,7 +94,7 @@ def _parts(folder: Path, period_of: Callable[[float], int]) -> Iterator[Part]:
         yield part
 
 
-def _coded(event: Event, late: dict[tuple[str, int], Coded], profile: Profile | None) -> Event:
+def coded_by(event: Event, late: dict[tuple[str, int], Coded], profile: Profile | None) -> Event:
     """The event with its codes by this profile, or without: codes of another mean something else."""
     ours = "" if profile is None else profile.id
     found = late.get((event.request, event.part)) if not event.codes else None

@@ -122,7 +122,15 @@ def describe(profile: Profile) -> list[str]:
         f"reference set: {len(profile.reference)} rows; guessing agrees with {share(profile.floor)} of them, "
         f"the best clone with {share(profile.attainable)}",
         f"self-check: {profile.check}",
+        _codebook(profile),
     ]
+
+
+def _codebook(profile: Profile) -> str:
+    book = profile.codebook
+    if book is None:
+        return "codebook: none, since the sample's answers held no probabilities"
+    return f"codebook: {len(book.entries) + book.classes} answers, near enough for {share(book.covered)} of the sample"
 
 
 def run_show(arguments: argparse.Namespace) -> int:

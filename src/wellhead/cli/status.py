@@ -93,6 +93,7 @@ def summary(status: Status) -> str:
         f"{status.watched} watched, {status.findings} findings; {status.waiting} waiting, "
         f"{status.failed_closed} answers failed closed, {status.unmetered} rows unmetered",
     ]
+    lines += [f"the last that failed closed: {status.last_failure}"] if status.last_failure else []
     lines += promise_lines(status.promise) if status.promise else []
     return "\n".join([*lines, *(f"campaign: {campaign(c)}" for c in status.campaigns[:_SEGMENTS])])
 

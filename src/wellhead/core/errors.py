@@ -66,9 +66,13 @@ class Refusal(WellheadError):
     """A request that is answered with `status` instead of being forwarded.
 
     status: 400..504.  retry_after_s: seconds, 0 when waiting does not help.
+    challenge: the puzzle whose solution lets the request pass, empty for none.
     """
 
-    def __init__(self, status: int, message: str, remedy: str = "", *, retry_after_s: float = 0.0) -> None:
+    def __init__(
+        self, status: int, message: str, remedy: str = "", *, retry_after_s: float = 0.0, challenge: bytes = b""
+    ) -> None:
         super().__init__(message, remedy)
         self.status = status
         self.retry_after_s = retry_after_s
+        self.challenge = challenge

@@ -9,7 +9,7 @@ import difflib
 import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -32,7 +32,7 @@ def convert(tree: dict[str, Any], kind: type[S]) -> S:
     try:
         return msgspec.convert(tree, kind)
     except msgspec.ValidationError as e:
-        raise _explain(e, kind) from e
+        raise _explain(e, kind, tree) from e
 
 
 def overlay(tree: dict[str, Any], kind: type[msgspec.Struct], environ: Mapping[str, str], prefix: str) -> None:
@@ -65,22 +65,33 @@ def _did_you_mean(word: str, known: Sequence[str], otherwise: str = "known: ") -
     return f"did you mean `{near[0]}`?" if near else otherwise and otherwise + ", ".join(known)
 
 
+def _keys(hint: Any) -> tuple[str, ...] | None:
+    """The keys that a table may hold; None where any will do."""
+    words = get_args(hint)[0] if get_origin(hint) is dict else None
+    named: tuple[str, ...] | None = get_args(words) if get_origin(words) is Literal else None
+    return getattr(hint, "__struct_fields__", named)
+
+
 def _unknown(tree: Any, hint: Any, path: str = "$") -> Iterator[str]:
     """What is wrong with each key that the tree should not hold."""
+    for i, item in enumerate(tree) if isinstance(tree, list) else ():
+        yield from _unknown(item, _below(hint, ""), f"{path}[{i}]")
+    known = _keys(hint)
     for key, value in tree.items() if isinstance(tree, dict) else ():
         below = _below(hint, key)
-        if below is None and hasattr(hint, "__struct_fields__"):
-            yield f"unknown key `{key}` at `{path}`, {_did_you_mean(key, hint.__struct_fields__)}"
+        if known is not None and key not in known:
+            yield f"unknown key `{key}` at `{path}`, {_did_you_mean(key, known)}"
         elif below is not None:
             yield from _unknown(value, below, f"{path}.{key}")
 
 
-def _explain(error: msgspec.ValidationError, kind: type[msgspec.Struct]) -> ConfigError:
+def _explain(error: msgspec.ValidationError, kind: type[msgspec.Struct], tree: Any) -> ConfigError:
     """A type or range error in the words of the file."""
     text, _, path = str(error).partition(" - at ")
     wrong = re.fullmatch(r"Invalid enum value '(.*)'", text)
     if wrong is None:
-        return ConfigError(f"{text[0].lower()}{text[1:]} at {path}")
+        got = "" if ", got " in text else _got(tree, path)
+        return ConfigError(f"{text[0].lower()}{text[1:]} at {path}{got}")
     hint: Any = kind
     for key in re.findall(r"\.(\w+)|\[", path):
         hint = _below(hint, key)
@@ -88,6 +99,13 @@ def _explain(error: msgspec.ValidationError, kind: type[msgspec.Struct]) -> Conf
     return ConfigError(
         f"expected one of {', '.join(words)} at {path}, got `{wrong[1]}`", _did_you_mean(wrong[1], words)
     )
+
+
+def _got(tree: Any, path: str) -> str:
+    """What stands at a path such as `$.rules[0].name`, in words; nothing where it is not one value."""
+    for key, at in re.findall(r"\.(\w+)|\[(\d+)\]", path):
+        tree = tree.get(key) if isinstance(tree, dict) else tree[int(at)] if at and isinstance(tree, list) else None
+    return f", got `{tree}`" if isinstance(tree, int | float) else ""
 
 
 def _place(tree: dict[str, Any], kind: type[msgspec.Struct], name: str, prefix: str) -> tuple[dict[str, Any], str, Any]:

@@ -31,6 +31,9 @@ class Verdict(msgspec.Struct, frozen=True):
     status: HTTP status of a refusal, 0 where the query may pass.
     reason: for the log.  told: what a refused caller hears, which gives nothing of the evidence away.
     would: the stance that enforce mode would have taken, where observe mode let the query pass.
+    answers: the defences that the answer passes, as the config names them.  principal: who asked, where they may depend
+    on it.  upstream: URL of the model that answers, empty for the usual one.
+    challenge_bits: work that a request must prove first, as leading zero bits of a hash; 0 none.
     """
 
     stance: Stance
@@ -43,6 +46,10 @@ class Verdict(msgspec.Struct, frozen=True):
     decimals: int = -1
     top_k: int = 3
     told: str = ""
+    answers: tuple[str, ...] = ()
+    principal: str = ""
+    upstream: str = ""
+    challenge_bits: int = 0
 
     @property
     def passes(self) -> bool:
@@ -54,7 +61,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, tag="decision", tag_fi
     """A Stance in force, as stored in the log.
 
     start_us, expires_us: microseconds since 1970 UTC; every decision expires.
-    origin: `operator`, or the signal that asked for it.  subjects: the campaign it came from.
+    origin: `operator`, `grade` (the adaptive policy), or the signal that asked for it.
+    subjects: the campaign it came from.
     evidence: log index of the finding, -1 where there is none.  lifted: ends decision `uid` early.
     """
 

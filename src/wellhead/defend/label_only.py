@@ -5,11 +5,13 @@ It is the ceiling of every defence that keeps the answer right: an attacker who 
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import msgspec
 import numpy as np
 
 from wellhead.core.arrays import Labels, Scores
-from wellhead.defend.guarantees import Argmax, Context, Guarantees
+from wellhead.defend.guarantees import Argmax, Context, Guarantees, Stage
 
 
 def one_hot(labels: Labels, classes: int) -> Scores:
@@ -22,10 +24,18 @@ def one_hot(labels: Labels, classes: int) -> Scores:
 class LabelOnly(msgspec.Struct, frozen=True):
     """1 for the best class (the first of equals), 0 for the others."""
 
+    cost_us: ClassVar[int] = 10
+    defeated_by: ClassVar[str] = "training on labels; it is what every defence that keeps the answer right comes to"
+
     @property
     def name(self) -> str:
         """`label_only`."""
         return "label_only"
+
+    @property
+    def stage(self) -> Stage:
+        """Truncation."""
+        return Stage.TRUNCATE
 
     @property
     def guarantees(self) -> Guarantees:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
+from typing import Annotated, ClassVar
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 
 from wellhead.core.arrays import Scores
-from wellhead.defend.guarantees import Argmax, Context, Guarantees
+from wellhead.defend.guarantees import Argmax, Context, Guarantees, Stage
 
 MOST_DECIMALS = 12
 """Beyond it float64 has nothing to round."""
@@ -29,21 +31,29 @@ def round_row(row: Sequence[float], decimals: int) -> list[float]:
     whole = [(x + _SLACK) // 1.0 for x in exact]
     missing = int(steps - sum(whole))
     if missing > 0:
-        gaps = list(map(operator.sub, whole, exact))
-        for i in sorted(range(len(gaps)), key=gaps.__getitem__)[:missing]:
+        # Scaling makes near equals equal: then the better comes first.
+        gaps = map(operator.sub, whole, exact)
+        for _, _, i in sorted(zip(gaps, map(operator.neg, row), range(len(row)), strict=True))[:missing]:
             whole[i] += 1.0
     return [x / steps for x in whole]
 
 
 class Rounding(msgspec.Struct, frozen=True):
-    """Rounds to `decimals` places, 0..12."""
+    """Rounds to `decimals` places; beyond 12 nothing is rounded."""
 
-    decimals: int = 2
+    cost_us: ClassVar[int] = 25
+    defeated_by: ClassVar[str] = "training on it"
+    decimals: Annotated[int, Meta(ge=0, le=17)] = 2
 
     @property
     def name(self) -> str:
-        """`rounding`."""
-        return "rounding"
+        """`round`."""
+        return "round"
+
+    @property
+    def stage(self) -> Stage:
+        """Rounding, the last."""
+        return Stage.ROUND
 
     @property
     def guarantees(self) -> Guarantees:
@@ -60,7 +70,7 @@ class Rounding(msgspec.Struct, frozen=True):
         exact = scores * (steps / sums)[:, None]
         whole = np.floor(exact + _SLACK)
         missing = steps - whole.sum(axis=1, keepdims=True)
-        order = np.argsort(whole - exact, axis=1, kind="stable")
+        order = np.lexsort((-scores, whole - exact), axis=1)
         gets = np.arange(scores.shape[1]) < missing
         units = np.zeros_like(whole)
         np.put_along_axis(units, order, gets.astype(np.float64), axis=1)

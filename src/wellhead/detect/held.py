@@ -14,7 +14,7 @@ from wellhead.detect.signal import NEEDS
 _FIELDS = {
     "unique_ratio": "inputs",
     "full_confidence_ratio": "confidence",
-    "boundary_ratio": "confidence",
+    "boundary_ratio": "margins",
     "label_evenness": "answers",
     "scores_asked_ratio": "answers",
 }
@@ -43,6 +43,7 @@ class Held:
                 "raw_inputs": batch.traits.any,
                 "answers": lambda: (batch.top1 >= 0).any() or not np.isnan(batch.values).all(),
                 "confidence": lambda: not np.isnan(batch.confidence).all(),
+                "margins": lambda: not np.isnan(batch.confidence[_told(batch)]).all(),
                 "profile": batch.codes.any,
                 "attributes": lambda: any(batch.attributes),
             }
@@ -64,3 +65,10 @@ class Held:
             missing = self.missing(detectors)
             self._blind = np.array([i for i, n in enumerate(detectors.names) if n in missing], np.intp)
         return self._blind
+
+
+def _told(batch: Batch) -> Array:
+    """(n,) bool: rows that tell how far apart the two best classes were, where they have a confidence."""
+    if batch.classes == 2 or batch.scores.ndim != 2 or batch.scores.shape[1] < 2:
+        return np.full(len(batch), batch.classes == 2)
+    return np.asarray(batch.scores.any(axis=1))

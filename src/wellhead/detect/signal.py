@@ -21,6 +21,7 @@ NEEDS: Mapping[str, str] = {
     "raw_inputs": "the inputs themselves",
     "answers": "the answers' labels",
     "confidence": "answers with a confidence",
+    "margins": "the scores of the two best classes, or a confidence of two classes",
     "profile": "a fitted profile",
     "requests": "all requests, refused ones too",
     "attributes": "where each caller came from",

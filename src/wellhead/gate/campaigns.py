@@ -12,6 +12,7 @@ from wellhead.core.verdict import Stance
 from wellhead.core.words import chance, drawn
 from wellhead.detect.link.campaign import Campaign
 from wellhead.gate.cases import HONEST, Cases, Ground
+from wellhead.gate.grading import Grading
 from wellhead.meter.reading import Reading
 
 GROWN = 0.1
@@ -30,24 +31,31 @@ class Known(msgspec.Struct, frozen=True):
 class Campaigns:
     """The campaigns found so far. standing: the last look's, with what each has drawn; the strongest first."""
 
-    def __init__(self, cases: Cases) -> None:
+    def __init__(self, cases: Cases, grading: Grading | None = None) -> None:
         self.standing: list[tuple[Campaign, Reading | None]] = []
         self._cases = cases
+        self._grading = grading or Grading(cases)
         self._known: list[Known] = []
 
     def judge(self, found: Sequence[tuple[Campaign, Reading | None]], alpha: float, now_s: float) -> list[Action]:
         """A finding for each campaign that is sure at alpha, and is new, has grown, or goes on after its closing.
 
-        found: each with what its members have drawn together, None without a profile.
+        found: each with what its members have drawn together, None without a profile. They are graded by it first.
         """
         self.standing = list(found)
         new = [(c, r) for c, r in found if c.p_value <= alpha and self._is_new(c, r, now_s)]
-        actions: list[Action] = []
+        actions = [a for c, r in found if c.p_value <= alpha and r for a in self._grade(c, r, now_s)]
         for campaign, reading in new:
             ground = _ground(campaign, reading, alpha, self._cases.policy.response)
             actions += self._cases.open(ground, campaign.members, reading, campaign.rows, now_s)
             self._note(self._cases.findings[-1])
         return actions
+
+    def _grade(self, campaign: Campaign, reading: Reading, now_s: float) -> list[Action]:
+        """Grade the members by what they have drawn together, unless people found them honest."""
+        if any(self._is_honest(k.uid) for k in self._same(campaign)):
+            return []
+        return self._grading.read(campaign.members, reading, "; ".join(campaign.reasons[:1]), now_s)
 
     def _note(self, finding: Finding) -> None:
         policy = self._cases.policy
@@ -65,9 +73,13 @@ class Campaigns:
         return next((c for c, _ in self.standing if name in c.members), None)
 
     def _is_new(self, campaign: Campaign, reading: Reading | None, now_s: float) -> bool:
-        members, rows = frozenset(campaign.members), reading.rows if reading else campaign.rows
-        same = [k for k in self._known if len(members - k.members) <= GROWN * len(members)]
+        rows, same = reading.rows if reading else campaign.rows, self._same(campaign)
         return all(k.over_s <= now_s and rows > (1.0 + GROWN) * k.rows and not self._is_honest(k.uid) for k in same)
+
+    def _same(self, campaign: Campaign) -> list[Known]:
+        """What was said of this campaign before, when it was about as large."""
+        members = frozenset(campaign.members)
+        return [k for k in self._known if len(members - k.members) <= GROWN * len(members)]
 
     def _is_honest(self, uid: str) -> bool:
         review = self._cases.reviews.get(uid)

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from wellhead.core.errors import ConfigError
-from wellhead.core.exposure import Exposure
 from wellhead.core.finding import Action, Alert, Decide, Evidence, Finding, Review
 from wellhead.core.verdict import Decision, Stance
 from wellhead.gate.policy import Policy
@@ -15,8 +14,11 @@ from wellhead.meter.reading import Reading
 
 OPERATOR = "operator"
 """Origin of decisions that people made."""
+GRADE = "grade"
+"""Origin of decisions that the adaptive policy made, without a finding."""
 THEFT, HONEST = "theft", "honest"
 """What people can find a finding to be."""
+SUSPECTED = "Model extraction suspected"
 SHOWN = 5
 """Pieces of evidence in a finding."""
 
@@ -29,7 +31,7 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
 
     signal: str
     detail: str
-    title: str = "Model extraction suspected"
+    title: str = SUSPECTED
     evidence: tuple[Evidence, ...] = ()
     sure: str = ""
     segment: str = ""
@@ -42,7 +44,7 @@ class Cases:
     """All findings so far.
 
     closed: principals whose valve is closed, each with the time at which that ends, seconds since 1970.
-    reviews: of findings, by uid.  made: decisions that findings asked for and nobody has lifted, by uid.
+    reviews: of findings, by uid.  made: decisions that findings or grades asked for and nobody has lifted, by uid.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -104,7 +106,7 @@ class Cases:
             origin=finding.signal,
             start_us=finding.time_us,
             expires_us=int(until_s * 1e6),
-            exposure=int(Exposure.LABEL if stance is Stance.REDUCE else Exposure.VALUE),
+            exposure=int(self.policy.exposure_of(stance)),
             simulated=finding.simulated,
             subjects=finding.members,
         )
@@ -125,7 +127,8 @@ class Cases:
             self.lift(record.uid)
         elif record.origin != OPERATOR:
             self.made[record.uid] = record
-            if record.stance >= Stance.THROTTLE and not (record.simulated and self.policy.enforce):
+            noted = record.simulated and self.policy.enforce
+            if record.stance >= Stance.THROTTLE and record.origin != GRADE and not noted:
                 self.closed[record.principal] = record.expires_us / 1e6
 
     def review(self, review: Review) -> list[Decision]:
@@ -151,7 +154,7 @@ class Cases:
         self.made.pop(uid, None)
 
     def held(self, now_s: float) -> frozenset[str]:
-        """Those whom a finding really keeps from new inputs now: not noted only, not lifted, not over."""
+        """Those whom a finding or a grade really keeps from new inputs now: not noted only, not lifted, not over."""
         return frozenset(
             d.principal
             for d in self.made.values()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -11,8 +12,10 @@ from wellhead.core.batch import Batch
 from wellhead.core.finding import Action, Evidence, Signal
 from wellhead.detect.groups import Groups
 from wellhead.detect.replication import Replication
-from wellhead.gate.cases import SHOWN, Cases, Ground
+from wellhead.gate.cases import SHOWN, SUSPECTED, Cases, Ground
 from wellhead.gate.fresh import Fresh
+from wellhead.gate.grading import Grading, next_drawn
+from wellhead.gate.novelty import NOVELTY, left, over
 from wellhead.gate.policy import Policy
 from wellhead.gate.quota import DAY_S
 from wellhead.meter.meter import Meter
@@ -25,6 +28,11 @@ nobody can push the next reading away with them."""
 
 Recall = Callable[[tuple[str, ...], float, str], Batch]
 """(principals, since_s, profile id) -> their answered rows in history, coded by that profile."""
+
+
+Subject = tuple[tuple[str, ...], str]
+"""Principals that are read together, and what ties them (empty for one)."""
+_TITLES = {NOVELTY: "More new ground than agreed"}
 
 
 class Refitted(msgspec.Struct, frozen=True):
@@ -55,6 +63,7 @@ class Damage:
         self.fresh = Fresh()
         self.readings: dict[tuple[str, ...], Reading] = {}
         self.refits: dict[tuple[str, ...], Refitted] = {}
+        self.grading = Grading(cases)
         self._cases = cases
         self.recall = recall
         self._known = known
@@ -77,19 +86,32 @@ class Damage:
             meter.watch(name, past)
             self.fresh.watch(name, past)
 
-    def judge(self, names: Iterable[str], now_s: float, hits: Mapping[str, tuple[Signal, ...]]) -> list[Action]:
-        """Read every ledger that these principals' rows may have filled, alone and in their groups.
+    def judge(
+        self,
+        names: Iterable[str],
+        now_s: float,
+        hits: Mapping[str, tuple[Signal, ...]],
+        anew: Collection[str] = (),
+    ) -> list[Action]:
+        """Read every ledger that these principals' rows may have filled, alone and in their groups; grades come first.
 
-        hits: rule hits, which are the evidence of what is found.
+        hits: rule hits, which are the evidence of what is found.  anew: read these again however little they grew.
         """
         meter = self.meter
         if meter is None:
             return []
-        watched = [n for n in names if meter.is_watched(n)]
-        subjects: list[tuple[tuple[str, ...], str]] = [((n,), "") for n in watched]
+        watched = [n for n in dict.fromkeys((*names, *anew)) if meter.is_watched(n)]
+        subjects: list[Subject] = [((n,), "") for n in watched]
         subjects += [(g.members, g.reason) for g in self.groups.of(watched)]
-        due = [(members, reason) for members, reason in subjects if self._is_due(members, now_s)]
-        return [action for members, reason in due for action in self._judge(members, reason, now_s, hits)]
+        due = [s for s in subjects if self._is_due(s[0], now_s) or not set(anew).isdisjoint(s[0])]
+        graded: list[Action] = []
+        found: list[Action] = []
+        for members, reason in due:
+            reading = self.read(members, now_s)
+            if reading is not None:
+                graded += self.grading.read(members, reading, reason, now_s)
+                found += self._judge((members, reason), reading, now_s, hits)
+        return graded + found
 
     def read(self, members: tuple[str, ...], now_s: float) -> Reading | None:
         """Their summed ledger, read now; None without a profile. What a refit reached stands where it is more."""
@@ -123,31 +145,39 @@ class Damage:
         )
 
     def _judge(
-        self, members: tuple[str, ...], reason: str, now_s: float, hits: Mapping[str, tuple[Signal, ...]]
+        self, subject: Subject, reading: Reading, now_s: float, hits: Mapping[str, tuple[Signal, ...]]
     ) -> list[Action]:
-        reading = self.read(members, now_s)
-        if reading is None:
-            return []
-        limit = self._limit(members)
-        signal = limit.judge(reading, members, reason)
+        members, reason = subject
+        limit, max_bits = self._limits(members)
+        signal = limit.judge(reading, members, reason) or over(reading, members, reason, max_bits)
         free = self._cases.open_of(members, now_s)
-        bound = limit.max_drawn if len(members) == 1 else limit.max_drawn_group
-        self._read_at[members] = next_look(self.different(members), bound - reading.drawn, bool(free))
+        self._read_at[members] = next_look(self.different(members), self._far(members, reading), bool(free))
         for m in free:
             self._cases.closed.pop(m, None)
         if signal is None or not free:
             return []
         ground = Ground(
-            signal=signal.name, detail=signal.detail, evidence=evidence_of(members, hits), atlas=signal.atlas
+            signal=signal.name,
+            title=_TITLES.get(signal.name, SUSPECTED),
+            detail=signal.detail,
+            evidence=evidence_of(members, hits),
+            atlas=signal.atlas,
         )
         return self._cases.open(ground, members, reading, reading.rows, now_s)
 
-    def _limit(self, members: tuple[str, ...]) -> Replication:
-        """The limit of one principal's plan, or of everybody."""
+    def _far(self, members: tuple[str, ...], reading: Reading) -> float:
+        """What may still be drawn before anything happens, 0..1; negative where it has been."""
+        limit, max_bits = self._limits(members)
+        bound = limit.max_drawn if len(members) == 1 else limit.max_drawn_group
+        ahead = min(bound if bound > reading.drawn else math.inf, next_drawn(self.policy.grades, reading.drawn))
+        return min((ahead if ahead < math.inf else bound) - reading.drawn, left(reading, max_bits))
+
+    def _limits(self, members: tuple[str, ...]) -> tuple[Replication, float]:
+        """The limit of one principal's plan, or of everybody; and the bits that new inputs may carry."""
         if len(members) > 1 or not self.policy.plans:
-            return self.limit
+            return self.limit, self.policy.base.max_bits
         terms = self.policy.terms(self._known.plan_of(members[0]))
-        return msgspec.structs.replace(self.limit, max_drawn=terms.max_drawn)
+        return msgspec.structs.replace(self.limit, max_drawn=terms.max_drawn), terms.max_bits
 
 
 def evidence_of(members: Iterable[str], hits: Mapping[str, tuple[Signal, ...]]) -> tuple[Evidence, ...]:

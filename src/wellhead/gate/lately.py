@@ -13,7 +13,10 @@ from wellhead.detect.looks import FIRST_ROWS, Looks
 
 
 class Lately:
-    """Values of the last looks at which anything was read, as float32: 4 S bytes a principal."""
+    """Values of the last looks at which anything was read: 8 S bytes a principal.
+
+    To the last bit, since a principal whose score was calibrated on must not pass its own threshold by rounding.
+    """
 
     def __init__(self) -> None:
         self._forget(-1)
@@ -21,7 +24,7 @@ class Lately:
     def _forget(self, period: int) -> None:
         self._period = period
         self._place: dict[str, int] = {}
-        self._values = np.zeros((0, 0), dtype=np.float32)
+        self._values = np.zeros((0, 0), dtype=np.float64)
         self._rows = np.zeros(0, dtype=np.int64)
         self._time_s = np.zeros(0)
 
@@ -52,7 +55,7 @@ class Lately:
             principal=np.arange(at.size),
             rows=self._rows[at],
             period=np.full(at.size, self._period, dtype=np.int64),
-            values=self._values[at].astype(np.float64),
+            values=self._values[at],
             segments=tuple(segment_of[n] for n in names),
             time_s=self._time_s[at],
         )
@@ -63,7 +66,7 @@ class Lately:
             return
         room = max(2 * self._rows.size, len(self._place), 16)
         old, n = self._values, self._rows.size
-        self._values = np.full((room, width), np.nan, dtype=np.float32)
+        self._values = np.full((room, width), np.nan, dtype=np.float64)
         self._values[:n] = old if n else np.nan
         self._rows = np.concatenate([self._rows, np.zeros(room - n, dtype=np.int64)])
         self._time_s = np.concatenate([self._time_s, np.zeros(room - n)])

@@ -17,6 +17,7 @@ from wellhead.detect.rules import Rules
 from wellhead.gate.campaigns import Campaigns
 from wellhead.gate.cases import OPERATOR, Cases
 from wellhead.gate.damage import Damage, Known, Recall
+from wellhead.gate.grading import Grading
 from wellhead.gate.policy import Policy
 from wellhead.gate.suspects import Suspects
 from wellhead.meter.meter import Meter
@@ -30,6 +31,9 @@ FIRST_ROWS = 32
 """Nothing is judged below so many rows."""
 WATCH_ROWS = 128
 """Volume that makes a principal interesting without any rule hit."""
+GRADED_ROWS = 16
+"""The same where grades or quotas go by what was drawn: that is damage, and needs no sign of guilt."""
+
 
 FAR_OUT = 0.5
 """Where more of the inputs than this lie farther out than 99 % of the sample, a ledger's clone says little."""
@@ -51,10 +55,12 @@ class Observer:
         self.cases = Cases(policy)
         self.damage = Damage(self.cases, limit, recall, Known(self._plan, self._is_far_out))
         self.suspects = Suspects(self.cases, looking, self._draw)
-        self.campaigns = Campaigns(self.cases)
+        self.campaigns = Campaigns(self.cases, self.damage.grading)
         self.rows: dict[str, int] = {}
         self.hits: dict[str, tuple[Signal, ...]] = {}
         self.equip: Equip | None = None
+        self._found: set[str] = set()
+        self._priced = any(t.max_bits for t in (policy.base, *policy.plans.values()))
 
     @property
     def sketches(self) -> Sketches:
@@ -63,6 +69,11 @@ class Observer:
         if not isinstance(sketches, Sketches):
             raise TypeError(f"expected Sketches, got {type(sketches).__name__}")
         return sketches
+
+    @property
+    def grading(self) -> Grading:
+        """The adaptive policy."""
+        return self.damage.grading
 
     @property
     def meter(self) -> Meter | None:
@@ -75,7 +86,10 @@ class Observer:
         return self.cases.findings
 
     def observe(self, batch: Batch, now_s: float, visits: Visits | None = None) -> list[Action]:
-        """Account for answered rows, and for requests of any kind; returns alerts and decisions, alerts first."""
+        """Account for answered rows, and for requests of any kind.
+
+        Returns what follows: grades, which rest on no finding; then alerts, each before its decisions.
+        """
         looks = self.looking.fold(batch, visits, now_s)
         for name, more in zip(batch.names, batch.counts(), strict=True):
             self.rows[name] = self.rows.get(name, 0) + more
@@ -84,7 +98,16 @@ class Observer:
                 self._judge_rules(name)
         self.damage.add(batch)
         self._watch(batch.names, now_s)
-        return [*self.damage.judge(batch.names, now_s, self.hits), *self.suspects.judge(looks, now_s)]
+        anew = self.grading.due(now_s)
+        drawn = self.damage.judge(batch.names, now_s, self.hits, anew)
+        found = self.suspects.judge(looks, now_s)
+        return [*self._grade((*looks.names, *anew), now_s), *drawn, *found]
+
+    def _grade(self, names: Iterable[str], now_s: float) -> list[Action]:
+        """Grade these by how unlike honest principals they are; not while the past is folded."""
+        if not self.policy.grades or self.suspects.replaying:
+            return []
+        return self.grading.look([(n, self.suspects.standing(n).p) for n in dict.fromkeys(names)], now_s)
 
     def visit(self, visits: Visits) -> None:
         """Account for requests of which none was answered."""
@@ -99,7 +122,9 @@ class Observer:
             self.damage.groups.add(name, view.attributes)
 
     def _watch(self, names: Iterable[str], now_s: float) -> None:
-        self.damage.watch([n for n in names if n in self.hits or self.rows[n] >= WATCH_ROWS], now_s)
+        enough = GRADED_ROWS if self.grading.by_drawn or self._priced else WATCH_ROWS
+        keen = [n for n in names if n in self.hits or n in self._found or self.rows[n] >= enough]
+        self.damage.watch(keen, now_s)
 
     def _plan(self, name: str) -> str:
         plans = [value for attribute, value in self.sketches.view(name).attributes if attribute == "plan"]
@@ -138,6 +163,11 @@ class Observer:
     def restore(self, record: Finding | Decision | Review) -> None:
         """Take up what an earlier run had found and decided, and what people said of it."""
         self.cases.restore(record)
+        # a ledger is memory: whoever was interesting then gets it back with the profile
+        if not isinstance(record, Review):
+            self._found.update(record.members if isinstance(record, Finding) else (record.principal,))
+        if isinstance(record, Decision) and not record.lifted:
+            self.grading.restore(record)
         if isinstance(record, Finding):
             self.suspects.restore(record)
             self.campaigns.restore(record)

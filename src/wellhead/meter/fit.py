@@ -10,6 +10,7 @@ import numpy as np
 from wellhead.core.arrays import Array, Inputs, Scores
 from wellhead.core.errors import ProfileError
 from wellhead.core.event import Answer, ModelSpec
+from wellhead.meter.codebook import Codebook, fit_codebook
 from wellhead.meter.features import CodeMap, fit_code_map, fit_feature_map, kind_of
 from wellhead.meter.profile import Profile, Reference, majority
 from wellhead.meter.selfcheck import Learner, Sample, projected, readings, real_points, verdict
@@ -74,6 +75,10 @@ def _classes(sample: Sample, spec: ModelSpec) -> int:
     return max(len(spec.classes), int(sample.truth.max()) + 1)
 
 
+def _codebook(scores: Scores | None) -> Codebook | None:
+    return None if scores is None or scores.shape[1] < 2 else fit_codebook(scores)
+
+
 def _candidates(
     code_map: CodeMap, codes: Array, sample: Sample, spec: ModelSpec, rng: np.random.Generator
 ) -> list[Profile]:
@@ -90,6 +95,7 @@ def _candidates(
         scale=max(float(sample.truth.std()), 1e-9) if regressor else 1.0,
         floor=0.0 if regressor else majority(sample.truth),
         attainable=1.0,
+        codebook=_codebook(sample.scores),
     )
     maps = [fit_feature_map(codes, code_map.step, WIDTH, D, rng) for D in DIMENSIONS[code_map.kind]]
     return [msgspec.structs.replace(base, feature_map=m) for m in maps]

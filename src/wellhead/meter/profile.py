@@ -13,6 +13,7 @@ from wellhead.core.arrays import Array, Codes, Features, Inputs
 from wellhead.core.errors import ProfileError
 from wellhead.core.event import ModelSpec
 from wellhead.meter import pack
+from wellhead.meter.codebook import Codebook
 from wellhead.meter.features import CodeMap, FeatureMap
 from wellhead.meter.space import Space
 
@@ -60,6 +61,7 @@ class Profile(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     classes: number of them, 0 for regressors.  location, scale: of a regressor's values.
     floor, attainable: replication by guessing, and by a clone with ten times the sample's rows; 0..1.
     space: where rows lie, for the sketches; it stays what it was fitted to when the reference is renewed.
+    codebook: for the defence that answers from one; None where the sample's answers were no probabilities.
     """
 
     spec: ModelSpec
@@ -73,6 +75,7 @@ class Profile(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     floor: float
     attainable: float
     check: Check = Check()
+    codebook: Codebook | None = None
 
     @cached_property
     def id(self) -> str:
@@ -170,4 +173,5 @@ _PARTS: dict[str, Callable[[Any], Any]] = {
     "reference": lambda v: Reference(**v),
     "space": lambda v: Space(**v),
     "check": _check,
+    "codebook": lambda v: None if v is None else Codebook(**v),
 }

@@ -26,7 +26,7 @@ DUE_VOLUME = 256
 _LARGEST_S = float(1 << 36)
 _FLOOR_S = 1e-3
 
-SUMS = ("asked", "scored", "full", "boundary", *course.SUMS, *ground.TRAIT_SUMS, *ground.PLACE_SUMS)
+SUMS = ("asked", "scored", "full", "boundary", "margins", *course.SUMS, *ground.TRAIT_SUMS, *ground.PLACE_SUMS)
 """What every row adds a whole number to; they lie side by side, and are added at once as `sums`."""
 
 # One record a principal, not one array a field: a batch touches one place in memory per principal, which is what keeps
@@ -74,14 +74,22 @@ _ADDED = ("rows", "gap_log", "gap_square", "gaps", "labels", "cells", "sums")
 _WINDOWS = (("minute", 60), ("hour", 3600))
 
 
-def _near_boundary(batch: Batch) -> Array:
-    """(n,) bool: the two best classes were within BOUNDARY_GAP of each other; rows without scores are all zeros."""
-    near = np.asarray(batch.confidence < BOUNDARY_CONFIDENCE)
-    rows = np.flatnonzero(near)
-    if rows.size and batch.scores.ndim == 2 and batch.scores.shape[1] >= 2:
+def _near_boundary(batch: Batch) -> tuple[Array, Array]:
+    """(n,) bool: the two best classes were within BOUNDARY_GAP of each other; (n,) bool: it is known whether they were.
+
+    A confidence alone tells it where there are two classes; rows without scores are all zeros.
+    """
+    scored = ~np.isnan(batch.confidence)
+    known = scored if batch.classes == 2 else np.zeros(scored.size, bool)
+    near = known & (np.abs(2.0 * batch.confidence - 1.0) < BOUNDARY_GAP)
+    if batch.scores.ndim == 2 and batch.scores.shape[1] >= 2:
+        told = scored & batch.scores.any(axis=1)
+        known = known | told
+        near &= ~told
+        rows = np.flatnonzero(told & (batch.confidence < BOUNDARY_CONFIDENCE))
         best = np.partition(batch.scores[rows], -2, axis=1)[:, -2:]
         near[rows] = np.diff(np.exp(log_scores(best)), axis=1)[:, 0] < BOUNDARY_GAP
-    return near
+    return near, known
 
 
 def _shift(state: Array, window: str, bucket: Array) -> None:
@@ -152,7 +160,7 @@ def _answers(batch: Batch, time_s: Array) -> list[Array]:
         (batch.asked == Exposure.PROBABILITIES) | (batch.asked == Exposure.LOGITS),
         ~np.isnan(batch.confidence),
         batch.confidence >= FULL_CONFIDENCE,
-        _near_boundary(batch),
+        *_near_boundary(batch),
         *course.follow(time_s, batch.confidence),
         *(ground.look_at(batch.traits) if batch.traits.shape[1] else ()),
     ]

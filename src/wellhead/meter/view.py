@@ -29,8 +29,9 @@ class View(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     rows: queries so far.  volume_60s, volume_3600s: rows in the last minute and hour before `last_s` (or before the
     `now_s` of the reader), from two buckets, as if the older one were spread evenly.
     unique_ratio: distinct inputs / rows; exact up to 255 distinct inputs, and 1 for whoever never repeats.
-    full_confidence_ratio, boundary_ratio: share of the rows answered with a confidence where it was >= 0.99, and where
-    p1 - p2 < 0.1 (confidence < 0.55 where only that is known).  scores_asked_ratio: share of rows asking for scores.
+    full_confidence_ratio: share of the rows answered with a confidence where it was >= 0.99.
+    boundary_ratio: share with p1 - p2 < 0.1, of those where that is known: by scores, or by a confidence of two classes.
+    scores_asked_ratio: share of rows asking for scores.
     label_evenness: entropy of the answered labels / its maximum; 0 where one label was answered.
     timing_cv: coefficient of variation of the gaps between requests (log-normal moments); NaN below 16 gaps.
     first_s, last_s: seconds since 1970.  attributes: (attribute, value), at most 8 values each.
@@ -160,7 +161,7 @@ def _plain(record: Array, now_s: float | None) -> dict[str, Array]:
         "unique_ratio": np.where(rows > 0, unique_ratio(record), np.nan),
         "full_confidence_ratio": _ratio(record["full"], scored),
         "scores_asked_ratio": _ratio(record["asked"], rows),
-        "boundary_ratio": _ratio(record["boundary"], scored),
+        "boundary_ratio": _ratio(record["boundary"], record["margins"]),
         "label_evenness": _evenness(record["labels"]),
         "timing_cv": _timing_cv(record),
         "first_s": record["first"].copy(),

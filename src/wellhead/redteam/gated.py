@@ -14,11 +14,14 @@ from wellhead.core.exposure import Exposure
 from wellhead.core.verdict import Verdict
 from wellhead.redteam.oracle import CallLine, Clock, Line, Model, Reply, Simulated, as_answer
 
+_GUESS_S = 0.003
+"""One guess at a puzzle on one core; a thief pays as often as it has to."""
+
 
 class Gate(Protocol):
     """The verbs of `wellhead.gate` that an attack passes through."""
 
-    def admit(self, caller: Caller, query: Query, now_s: float) -> Verdict:
+    def admit(self, caller: Caller, query: Query, now_s: float, *, solved: bool = False) -> Verdict:
         """May this query pass?"""
         ...
 
@@ -68,6 +71,9 @@ class _Passage:
         oracle = self.oracle
         query = Query(model=oracle.target, inputs=inputs, rows=len(inputs), asked=oracle.asked)
         verdict = oracle.gate.admit(self.caller, query, oracle.clock.now_s())
+        if verdict.challenge_bits and not verdict.passes:
+            oracle.clock.sleep(_GUESS_S * 2.0**verdict.challenge_bits)
+            verdict = oracle.gate.admit(self.caller, query, oracle.clock.now_s(), solved=True)
         if verdict.delay_s:
             oracle.clock.sleep(verdict.delay_s)
         if not verdict.passes:

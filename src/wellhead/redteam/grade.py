@@ -72,7 +72,7 @@ def learners_for(classes: int, rows: int, text: bool = False) -> dict[str, Learn
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Small fits lose more time waiting for threads than they gain by them."""
     try:
         limits = importlib.import_module("threadpoolctl").threadpool_limits
@@ -85,7 +85,7 @@ def _one_thread() -> Iterator[None]:
 
 def grade(extraction: Extraction, judges: Judges, seed: int = 0) -> tuple[tuple[Mark, ...], Clone | None]:
     """Marks at log-spaced budgets, the last at all answered rows, and the best clone; none where none was answered."""
-    with _one_thread():
+    with one_thread():
         return _grade(extraction, judges, seed)
 
 

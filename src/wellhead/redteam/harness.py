@@ -21,7 +21,7 @@ class Harness(msgspec.Struct, frozen=True, kw_only=True):
     """average: times each input is asked.  cover: share of the rows that are the attack's own, the rest are decoys.
 
     noise: on every number, in shares of its range.  labels_only: scores are not looked at.
-    recover: name of the defence to undo, empty for none; settings: its fields.
+    recover: the defence to undo, as a config file has it; empty for none.
     """
 
     average: int = 1
@@ -29,7 +29,6 @@ class Harness(msgspec.Struct, frozen=True, kw_only=True):
     noise: float = 0.0
     labels_only: bool = False
     recover: str = ""
-    settings: dict[str, float] = {}
 
     def __post_init__(self) -> None:
         if self.average < 1 or not 0 < self.cover <= 1 or not 0 <= self.noise < 1:
@@ -37,7 +36,7 @@ class Harness(msgspec.Struct, frozen=True, kw_only=True):
         if self.labels_only and self.recover:
             raise ConfigError("expected labels only or a recovery of scores, got both", "leave one out")
         if self.recover:
-            resolve(self.recover, self.settings)
+            resolve(self.recover)
 
     def less(self, known: Known) -> Known:
         """What the attack inside may count on: fewer rows, half the pool where decoys need the rest, labels alone."""
@@ -61,7 +60,7 @@ class Harness(msgspec.Struct, frozen=True, kw_only=True):
             known.need(attack.needs <= Exposure.LABEL, f"{attack.name} needs more than labels")
             attack = LabelOnly(attack=attack)
         if self.recover:
-            attack = Recovered(attack=attack, defence=self.recover, settings=self.settings)
+            attack = Recovered(attack=attack, defence=self.recover)
         if self.noise:
             known.need_numbers()
             jittered = Jittered(attack=attack, low=known.low, high=known.high, arities=known.arities, scale=self.noise)

@@ -26,11 +26,8 @@ class Policy(NamedTuple):
     guard: Callable[[Model], AbstractContextManager[Oracle]]
 
 
-def through(policy: Policy, desk: Desk, attack: Attack, rows: int, seed: int) -> Round:
-    """The end of an attack on the target behind the policy; true answers that are known are not asked again.
-
-    The thief waits for limits, and gives an account up after an hour without an answer, in the oracle's time.
-    """
+def behind(desk: Desk) -> Model:
+    """The desk's target as a model behind a gate: true answers that are known are not asked again."""
 
     def model(inputs: Inputs) -> Answer:
         told = desk.ask(inputs)
@@ -38,6 +35,14 @@ def through(policy: Policy, desk: Desk, attack: Attack, rows: int, seed: int) ->
             raise WellheadError("expected the target's answers, got none: the budget is used up, or it failed")
         return told
 
-    with policy.guard(model) as oracle:
+    return model
+
+
+def through(policy: Policy, desk: Desk, attack: Attack, rows: int, seed: int) -> Round:
+    """The end of an attack on the target behind the policy.
+
+    The thief waits for limits, and gives an account up after an hour without an answer, in the oracle's time.
+    """
+    with policy.guard(behind(desk)) as oracle:
         patience = Patience(give_up_after_s=_HOUR_S, longest_wait_s=60.0)
         return finish(run(attack, oracle, Budget(rows=rows), None, patience, seed))

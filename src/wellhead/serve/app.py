@@ -7,20 +7,27 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from wellhead.capture.asgi import Middleware
 from wellhead.capture.guard import Guard
 from wellhead.capture.identify import Identify
 from wellhead.capture.keys import Keys
+from wellhead.capture.tiers import Tiers
 from wellhead.config import Config, load
 from wellhead.core.errors import ConfigError
 from wellhead.serve import profiles
 from wellhead.serve.assemble import assemble
 from wellhead.serve.control import serve_control
 from wellhead.serve.desk import Desk
+from wellhead.serve.disclosure import rules_of, undisclosed
 from wellhead.serve.protocol import protocol_of
 from wellhead.serve.status import Ask, Reply
+
+if TYPE_CHECKING:
+    from wellhead.capture.upstream import Upstream
 
 KEYS_EVERY_S = 1.0
 
@@ -39,7 +46,7 @@ class Wellhead:
         self.config = config
         self.worker = assemble(config, clock)
         self._identify = Identify(config.identity, config.access, Keys.open(config.access.keys))
-        self._app = app
+        self.worker.gate.undisclosed = undisclosed(config, self.worker.gate.key)
         guard = Guard(
             protocol=protocol_of(config),
             spec=profiles.spec_of(config),
@@ -48,8 +55,10 @@ class Wellhead:
             observe=self.worker.put,
             config=config,
             clock=clock,
+            answer_rules=rules_of(config),
         )
-        self._guarded = Middleware(app, guard)
+        self._tiers = Tiers(app, others(config))
+        self._guarded = Middleware(self._tiers, guard)
         self._desk = Desk(self.worker, config.model.name, int(clock() * 1e6))
         self._control: asyncio.Server | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -77,6 +86,7 @@ class Wellhead:
         self._control.close()
         if self._keeper is not None:
             self._keeper.cancel()
+        self._tiers.close()
         await asyncio.to_thread(self.worker.stop)
         self._control = None
 
@@ -107,3 +117,13 @@ class Wellhead:
 
         await self._guarded(scope, hear, say)
         await self.stop()
+
+
+def others(config: Config) -> dict[str, Upstream]:
+    """The model servers that answer under some stance, by URL."""
+    urls = {t.upstream for t in config.stances.values() if t.upstream}
+    if not urls:
+        return {}
+    from wellhead.capture.upstream import Upstream
+
+    return {url: Upstream(msgspec.structs.replace(config.upstream, url=url)) for url in urls}

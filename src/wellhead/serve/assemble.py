@@ -19,6 +19,7 @@ from wellhead.core.event import Event, Mark
 from wellhead.core.finding import Finding, Review
 from wellhead.core.verdict import Decision
 from wellhead.defend.pipeline import Pipeline
+from wellhead.detect.detectors import Detectors
 from wellhead.detect.parts import Part, answered
 from wellhead.detect.replication import Replication
 from wellhead.detect.rules import Rules
@@ -27,10 +28,12 @@ from wellhead.gate.observe import Observer
 from wellhead.gate.policy import compile_policy
 from wellhead.gate.quota import DAY_S
 from wellhead.gate.record import Recorder
-from wellhead.serve import profiles, promises
+from wellhead.meter.profile import Profile
+from wellhead.serve import ownership, profiles, promises
 from wellhead.serve.fitting import Fitting
 from wellhead.serve.keeping import Keeping
 from wellhead.serve.linking import Linking
+from wellhead.serve.marking import marker_of
 from wellhead.serve.refit import Refitting
 from wellhead.serve.worker import Aide, Books, Worker
 from wellhead.store.history import History, rebuild
@@ -78,13 +81,21 @@ def assemble(config: Config, clock: Callable[[], float], background: bool = True
     now_us = int(clock() * 1e6)
     log = Log.open(folder, config.audit.origin, config.audit.key, now_us, anchor=config.audit.anchor)
     key = secret(folder / "fingerprint.key")
+    config, opening = ownership.prepare(config, log if background else None, key, profile.classes if profile else 0)
     policy = compile_policy(config)
     history = _history(folder, log.size)
     limit = Replication(config.valve.max_drawn, config.valve.max_drawn_group)
     looking = promises.looking_of(config, profile, _origin_s(config, folder, now_us))
     observer = Observer(policy, looking, rules_of(config), limit, history.rows_of)
-    observer.equip = lambda fitted: promises.detectors_of(config, fitted)
     gate = Gate(policy, Pipeline(), key)
+
+    def equip(fitted: Profile) -> Detectors:
+        worker.post(gate.give, {"codebook": fitted.codebook})
+        return promises.detectors_of(config, fitted)
+
+    observer.equip = equip
+    if opening is not None:
+        gate.give({"marking": opening.marking})
     books = Books(
         log,
         history,
@@ -109,7 +120,7 @@ def assemble(config: Config, clock: Callable[[], float], background: bool = True
         worker.perform(observer.fitted(profile, clock()))
     worker.perform(keeping.begin(clock(), said))
     if background:
-        worker.aides = [keeping, *_background(config, observer)]
+        worker.aides = [keeping, *_background(config, observer), *marker_of(config, opening, key)]
     return worker
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from wellhead.core.errors import ConfigError
-from wellhead.core.exposure import Exposure
+from wellhead.core.event import Mark
 from wellhead.core.finding import Finding, Review
 from wellhead.core.verdict import Decision, Stance
+from wellhead.defend.own.commitment import read
 from wellhead.detect.promise import announced, segment_sizes
 from wellhead.gate.cases import HONEST, OPERATOR, THEFT, sentences
 from wellhead.gate.suspects import cold
@@ -58,6 +59,7 @@ class Desk:
             "findings": self._findings,
             "find": self._find,
             "review": self._review,
+            "note": self._note,
         }
         if ask.ask not in verbs:
             raise ConfigError(f"expected one of {', '.join(verbs)}, got `{ask.ask}`")
@@ -84,7 +86,8 @@ class Desk:
                 findings=len(observer.findings),
                 log_size=worker.books.log.size,
                 waiting=worker.waiting,
-                failed_closed=worker.gate.pipeline.failures,
+                failed_closed=worker.gate.shaping.faults.count,
+                last_failure=worker.gate.shaping.faults.last,
                 unmetered=worker.counts.unmetered,
                 standings=tuple(self._standing(name) for name in shown),
                 promise=self._promised(),
@@ -192,7 +195,7 @@ class Desk:
             origin=OPERATOR,
             start_us=now_us,
             expires_us=now_us + int(ask.hours * 3.6e9),
-            exposure=int(Exposure.LABEL if stance is Stance.REDUCE else Exposure.VALUE),
+            exposure=int(self._observer.policy.exposure_of(stance)),
         )
         self._worker.enact([decision])
         return Reply(done=f"{ask.principal}: {ask.stance} for {ask.hours:g} hours")
@@ -261,6 +264,14 @@ class Desk:
         more = f"; {lifted} decision{'s' * (lifted != 1)} lifted" if lifted else ""
         kept = "; what was lifted stays lifted" if before and (before.verdict, ask.verdict) == (HONEST, THEFT) else ""
         return Reply(done=f"{ask.finding}: closed as {ask.verdict}{was}{more}{kept}")
+
+    def _note(self, ask: Ask) -> Reply:
+        """An entry on ownership, under a checkpoint when this returns."""
+        read(ask.reason)
+        now_us = int(self._now_s() * 1e6)
+        self._worker.books.log.append([Mark(time_us=now_us, what="ownership", detail=ask.reason)])
+        self._worker.books.log.seal(now_us)
+        return Reply(done="noted")
 
 
 def acting(campaign: Campaign, reading: Reading | None) -> Acting:

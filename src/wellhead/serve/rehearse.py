@@ -18,7 +18,7 @@ from wellhead.meter.profile import Profile
 from wellhead.redteam.attack import take_inputs
 from wellhead.redteam.gated import Gated
 from wellhead.redteam.oracle import Model, Oracle, Simulated, as_answer
-from wellhead.serve import profiles, promises
+from wellhead.serve import ownership, profiles, promises
 from wellhead.serve.assemble import assemble
 
 _START_S = 1_767_225_600.0
@@ -29,20 +29,21 @@ _FITTED_ON = 1000
 class Rehearsal:
     """The config's gate in mode `enforce`, as often as it is asked for; every time its memory is empty.
 
-    folder: of its logs, one for each gate: `gate-1` and so on.  accounts: of one thief; they share an address and a
-    client, as at one desk.  pool: inputs that a profile is fitted on where the config has none.
+    folder: of its logs, one for each gate: `gate-1` and so on.  accounts: of one thief.
+    alike: they share an address and a client, as at one desk; else each comes from a network of its own.
+    pool: inputs that a profile is fitted on where the config has none.
+    A stance that is answered by another model is answered by this one, which can only help the thief.
     Raises ProfileError for a profile of another model, and where there is neither profile nor pool.
     """
 
-    def __init__(self, config: Config, folder: Path, accounts: int, pool: Inputs) -> None:
+    def __init__(self, config: Config, folder: Path, accounts: int, pool: Inputs, alike: bool = True) -> None:
         self._config, self._folder, self._gates = config, folder, 0
         self._profile = profiles.load(config)
         if self._profile is None and not len(pool):
             remedy = "fit one with `wellhead profile fit`, or give a pool"
             raise ProfileError(f"expected a profile at {profiles.path_of(config)}, got no such file", remedy)
         self._pool = take_inputs(pool, np.arange(min(len(pool), _FITTED_ON)))
-        names = [f"thief-{n}" for n in range(1, accounts + 1)]
-        self._callers = [Caller(principal=n, key=n, address="192.0.2.1", agent="thief/1") for n in names]
+        self._callers = [_account(n, 1 if alike else n) for n in range(1, accounts + 1)]
 
     @contextmanager
     def guard(self, model: Model) -> Iterator[Oracle]:
@@ -57,7 +58,10 @@ class Rehearsal:
         held = msgspec.structs.replace(self._config.model, profile=str(folder / "profile.wellhead"))
         promise = promises.path_of(self._config)
         detect = msgspec.structs.replace(self._config.detect, promise=str(promise) if promise.exists() else "")
-        config = msgspec.structs.replace(self._config, mode="enforce", audit=audit, model=held, detect=detect)
+        own = msgspec.structs.replace(self._config.ownership, key=str(ownership.path_of(self._config)))
+        config = msgspec.structs.replace(
+            self._config, mode="enforce", audit=audit, model=held, detect=detect, ownership=own
+        )
         profiles.save(config, self._fitted(model))
         clock = Simulated(_START_S)
         worker = assemble(config, clock.now_s, background=False)
@@ -77,6 +81,12 @@ class Rehearsal:
             answers = as_answer(model(self._pool))
             self._profile = profiles.fit_profile(self._pool, answers, profiles.spec_of(self._config))
         return self._profile
+
+
+def _account(number: int, place: int) -> Caller:
+    """One account of the thief. place: number of the desk that it asks from."""
+    name = f"thief-{number}"
+    return Caller(principal=name, key=name, address=f"10.{place >> 8 & 255}.{place & 255}.1", agent=f"thief/{place}")
 
 
 def _silent(_: Alert) -> None:

@@ -115,7 +115,10 @@ class FindingRow(msgspec.Struct, frozen=True):
 
 
 class Status(msgspec.Struct, frozen=True):
-    """The whole gate at a glance. standings, campaigns: the strongest first."""
+    """The whole gate at a glance. standings, campaigns: the strongest first.
+
+    failed_closed: answers of which only labels left because something failed.  last_failure: why, the last time.
+    """
 
     mode: str
     model: str
@@ -134,6 +137,7 @@ class Status(msgspec.Struct, frozen=True):
     standings: tuple[Standing, ...] = ()
     promise: Promised | None = None
     campaigns: tuple[Acting, ...] = ()
+    last_failure: str = ""
 
 
 class DecisionRow(msgspec.Struct, frozen=True):
@@ -149,9 +153,11 @@ class DecisionRow(msgspec.Struct, frozen=True):
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """A question or an order from the command line: status, explain, decisions, decide, lift, findings, find, review.
+    """A question or an order from the command line: status, explain, decisions, decide, lift, findings, find, review,
+    note.
 
     finding: uid.  verdict: `theft` or `honest`; of findings, `open` for those that nobody has closed.
+    reason: of a note, the entry on ownership that the log shall hold.
     """
 
     ask: str

@@ -1,3 +1,4 @@
+import codecs
 import gzip
 import io
 
@@ -44,6 +45,30 @@ def test_a_cut_archive_gives_what_came_before(tmp_path):
         for _ in blocks(path, spot, None, 1000):
             found += 1
     assert found > 3
+
+
+@pytest.mark.parametrize("suffix", ["gz", "zst"])
+def test_of_a_small_archive_that_is_cut_the_first_lines_are_read(tmp_path, suffix):
+    lines = b"".join(b"%d\n" % (i * i) for i in range(90_000))
+    path = tmp_path / f"log.{suffix}"
+    packed = gzip.compress(lines) if suffix == "gz" else frames(lines)[0]
+    path.write_bytes(packed[: len(packed) // 2])
+    spot, parts = io.BytesIO(), []
+    with pytest.raises(StoreError, match="cannot read"):
+        parts.extend(spot.getvalue() for _ in blocks(path, spot))
+    found = b"".join(parts)
+    assert len(found) > len(lines) // 4
+    assert lines.startswith(found)
+    assert found.endswith(b"\n")
+    assert lines.startswith(head(path))
+
+
+@pytest.mark.parametrize("size", [1 << 20, 10])
+def test_a_byte_order_mark_is_no_part_of_a_line(tmp_path, size):
+    path = tmp_path / "log"
+    path.write_bytes(codecs.BOM_UTF8 + b"first line\n" + codecs.BOM_UTF8 + b"b\n")
+    assert b"".join(read(path, size)[0]) == b"first line\n" + codecs.BOM_UTF8 + b"b\n"
+    assert head(path).startswith(b"first")
 
 
 def test_names_are_files_folders_globs_and_our_own_log(tmp_path):

@@ -126,7 +126,7 @@ def test_malformed_lines_are_counted_shown_and_never_fatal(tmp_path):
     path.write_bytes(b"{half\n" + good + b'\n\n\xff\xfe{"start_time":\n{"start_time":"never","user":"u"}\n' + good)
     _, (block,), said = read(path)
     assert (said.lines, said.bad, block.twice) == (9, 3, 3)
-    assert said.sample[0] == "{half"
+    assert said.sample[0] == "{xxxx"
 
 
 def test_absurd_clocks_are_mended(tmp_path):

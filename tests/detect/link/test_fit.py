@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from campaigns import World, checkpoints, niched, theft, views_of
 
-from wellhead.detect.link.fit import LEAST_PRINCIPALS, SPLITS, STAGES, fit_population
+from wellhead.detect.link.fit import LEAST_PRINCIPALS, fit_population
 from wellhead.detect.link.link import campaigns, link
 from wellhead.detect.link.population import rows_of
 
@@ -47,9 +47,9 @@ def test_a_campaign_among_them_is_found_all_the_same(niches):
     assert sum(not m.startswith("x") for c in found for m in c.members) <= 3
 
 
-def test_every_half_is_searched_at_every_stage(scene):
+def test_the_honest_are_halved_four_times_and_every_half_is_searched_at_both_stages(scene):
     honest = scene.population.honest
-    assert honest.shape == (2 * SPLITS * len(STAGES), 2)
+    assert honest.shape == (16, 2)
     assert (honest[:, 0] == 200).all()
     assert (honest[:, 1] <= 0).all()
 

@@ -2,8 +2,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from wellhead.detect.link.link import link
+from wellhead.detect.link.crowd import Crowd, Group
+from wellhead.detect.link.link import groups, link
 from wellhead.detect.link.population import rows_of
+from wellhead.detect.link.seeds import crowding
 
 
 def named(campaign):
@@ -49,3 +51,16 @@ def test_rows_that_no_profile_coded_are_left_out(scene):
     views = scene.views(scene.theft(12), 64)
     blank = msgspec.structs.replace(views, placed=np.zeros(len(views)), features=np.full_like(views.features, np.nan))
     assert link(blank, scene.population) == []
+
+
+def test_it_begins_with_everybody_and_with_the_sixty_four_that_have_the_most_close_neighbours(scene, monkeypatch):
+    crowd, begun = scene.crowd(), []
+
+    def grow(crowd, members, centre, tried):
+        begun.append((members.tolist(), centre is not None))
+        return Group(np.zeros(0, np.int64), np.zeros(len(crowd.points)), 0.0)
+
+    monkeypatch.setattr(Crowd, "grow", grow)
+    groups(crowd, np.log(1e-3))
+    most = np.argsort(-crowding(crowd), kind="stable")[:64]
+    assert begun == [([], True), *(([i], False) for i in most.tolist())]

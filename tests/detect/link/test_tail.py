@@ -45,3 +45,11 @@ def test_who_is_near_here_and_not_there_by_fishers_test():
     drawn = np.array([np.count_nonzero(rng.permutation(30)[:9] < 12) for _ in range(20_000)])
     assert exchangeable(6, 3, 12, 18) == pytest.approx((drawn >= 6).mean(), rel=0.1)
     assert exchangeable(0, 7, 12, 18) == pytest.approx(1.0)
+
+
+def test_chances_below_one_in_a_million_million_are_not_told_apart():
+    rng = np.random.default_rng(0)
+    scores, band = rng.exponential(size=2000), np.repeat([0, 1], 1000)
+    far = np.array([1e3, 1e4, 1e5])
+    p = tail_of(scores, band).p_values(far, np.zeros(3, int), np.array([0.0, 0.5, 1.0]))
+    assert p == pytest.approx([1e-12] * 3, abs=0)

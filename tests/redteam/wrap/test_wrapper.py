@@ -72,8 +72,8 @@ def test_what_does_not_fit_is_unsuited(kind, known):
         lambda inner: LabelOnly(attack=Recovered(attack=inner)),
         lambda inner: Recovered(attack=inner, samples=0),
         lambda inner: Recovered(attack=inner, defence="roundign"),
-        lambda inner: Recovered(attack=inner, settings={"places": 2}),
-        lambda inner: Recovered(attack=inner, settings={"decimals": "two"}),
+        lambda inner: Recovered(attack=inner, defence="round:places=2"),
+        lambda inner: Recovered(attack=inner, defence="round:two"),
     ],
 )
 def test_a_configuration_that_makes_no_sense_is_refused(wrong):

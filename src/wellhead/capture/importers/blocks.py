@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import zlib
@@ -12,7 +13,7 @@ from typing import Any, BinaryIO, TypeAlias, cast
 from wellhead.core.errors import MissingExtra, StoreError
 
 BLOCK = 64 << 20
-PIECE = 1 << 18
+PIECE = 1 << 20
 """What is decoded at once stays near the processor."""
 LONGEST = 64 << 20
 """A line may be so long; of a longer one the beginning stands for it, a malformed line."""
@@ -20,6 +21,7 @@ _HEAD = 1 << 16
 _LITTLE = 1 << 12
 """Zstandard packs up to a hundred thousand bytes into a few: what is unpacked at once stays bounded."""
 _PACKED = (".gz", ".zst", ".zstd")
+_DAMAGE = (OSError, EOFError, zlib.error)
 
 _Bytes: TypeAlias = "bytes | memoryview"
 Progress = Callable[[int], None]
@@ -65,8 +67,14 @@ def head(path: Path) -> bytes:
     try:
         stream, raw = _opened(path)
         with raw, stream:
-            return stream.read(_HEAD) + stream.readline(LONGEST)
-    except (OSError, EOFError, zlib.error) as e:
+            first = next(_unpacked(stream, _HEAD), b"")
+            try:
+                return first + stream.readline(LONGEST)
+            except _DAMAGE:
+                if b"\n" in first:
+                    return first
+                raise
+    except _DAMAGE as e:
         raise _unreadable(path, e) from e
 
 
@@ -97,17 +105,17 @@ def _read(path: Path, progress: Progress | None, size: int) -> Iterator[tuple[_B
                 (progress or _silent)(at - told)
                 told = at
                 yield parts
-    except (OSError, EOFError, zlib.error) as e:
+    except _DAMAGE as e:
         raise _unreadable(path, e) from e
 
 
 def _whole(stream: BinaryIO, size: int) -> Iterator[tuple[_Bytes, ...]]:
-    rest = b""
-    while block := stream.read(size):
+    rest, read = b"", _unpacked(stream, size)
+    for block in read:
         first = block.find(b"\n")
         if len(rest) + (first if first >= 0 else len(block)) > LONGEST:
             yield (rest + block)[:_HEAD], b"\n"
-            rest, block = b"", block[first + 1 :] if first >= 0 else _skipped(stream)
+            rest, block = b"", block[first + 1 :] if first >= 0 else _skipped(read)
         cut = block.rfind(b"\n") + 1
         if cut:
             yield rest, memoryview(block)[:cut]
@@ -124,9 +132,29 @@ def _put(spot: BinaryIO, *parts: _Bytes) -> None:
     spot.flush()
 
 
-def _skipped(stream: BinaryIO) -> bytes:
+def _unpacked(stream: BinaryIO, size: int) -> Iterator[bytes]:
+    """So many bytes at a time, without a byte order mark; of a damaged stream what came before the damage."""
+    parts, left = list[bytes](), size
+    mark = codecs.BOM_UTF8
+    try:
+        # one that reads all at once loses, with the damage, what it had read before
+        while part := cast(Any, stream).read1(left):
+            parts.append(part)
+            left -= len(part)
+            if not left:
+                yield b"".join(parts).removeprefix(mark)
+                parts, left, mark = [], size, b""
+    except _DAMAGE:
+        if parts:
+            yield b"".join(parts).removeprefix(mark)
+        raise
+    if parts:
+        yield b"".join(parts).removeprefix(mark)
+
+
+def _skipped(read: Iterator[bytes]) -> bytes:
     """What comes after the line that is too long."""
-    while block := stream.read(BLOCK):
+    for block in read:
         _, newline, tail = block.partition(b"\n")
         if newline:
             return tail

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +18,8 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 MOST_PAIRS = 48
 """A principal seen with more (attribute, value) pairs is shared by many; the sketches keep 8 values of each anyway."""
 
+Text = str | bytes
+"""Bytes are ASCII."""
 Pairs = frozenset[tuple[str, str]]
 
 
@@ -77,30 +79,37 @@ class _Numbers(dict[str, int]):
 
 
 class Met:
-    """The same for callers that come as lists, a piece of a block at a time."""
+    """The same for callers that come as lists, a piece of a block at a time; names of one (keyed) hash are one."""
 
     def __init__(self) -> None:
         self._pairs: dict[str, Pairs] = {}
         self._seen = Seen(1 << 18)
         self._numbers = _Numbers()
 
-    def take(self, callers: list[str], words: dict[str, list[str]]) -> Array:
+    def take(self, callers: Sequence[Text], words: Mapping[str, Sequence[Text]]) -> Array:
         """(n,) int32 which of the block's names each row is. words: (n,) of each attribute, empty where unknown."""
         told = {word: values for word, values in words.items() if any(values)}
+        hashes = _hashes(callers)
         if told:
-            self._notice(callers, told)
-        return np.fromiter(map(self._numbers.__getitem__, callers), np.int32, len(callers))
+            self._notice(callers, hashes, told)
+        _, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
+        numbers = np.empty(first.size, np.int32)
+        # new names are numbered as they come
+        for i in np.argsort(first).tolist():
+            numbers[i] = self._numbers[plainly(callers[first[i]])]
+        return numbers[inverse]
 
-    def _notice(self, callers: list[str], told: dict[str, list[str]]) -> None:
+    def _notice(self, callers: Sequence[Text], hashes: Array, told: dict[str, Sequence[Text]]) -> None:
         """Take up the pairs of combinations that were not met lately."""
-        met = _hashes(callers)
+        met = hashes.copy()
         for values in told.values():
             met *= _MIX
             met += _hashes(values)
         for i in np.flatnonzero(self._seen.fresh(met)).tolist():
-            known = self._pairs.get(callers[i], _NONE)
+            name = plainly(callers[i])
+            known = self._pairs.get(name, _NONE)
             if len(known) < MOST_PAIRS:
-                self._pairs[callers[i]] = known.union([(word, v[i]) for word, v in told.items() if v[i]])
+                self._pairs[name] = known.union([(word, plainly(v[i])) for word, v in told.items() if v[i]])
 
     def done(self) -> tuple[tuple[str, ...], tuple[Pairs, ...]]:
         """The block's names and the pairs of each so far; the next block numbers anew."""
@@ -109,7 +118,13 @@ class Met:
         return names, tuple([self._pairs.get(name, _NONE) for name in names])
 
 
-def _hashes(texts: list[str]) -> Array:
+def plainly(text: Text) -> str:
+    """As text."""
+    return text if isinstance(text, str) else text.decode()
+
+
+def _hashes(texts: Sequence[Text]) -> Array:
+    """(n,) uint64; text and its ASCII bytes have the same."""
     return np.fromiter(map(hash, texts), np.int64, len(texts)).view(np.uint64)
 
 

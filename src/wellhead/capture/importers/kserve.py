@@ -42,6 +42,7 @@ WAITING = 100_000
 
 _WORDS = ("id", "type", "time", "inferenceservicename", "endpoint", "ce-id", "ce-type", "ce-time")
 _TOP = dict.fromkeys(("data", "body", "headers", "metadata"), "JSON") | dict.fromkeys(_WORDS, "VARCHAR")
+_NAMES = frozenset(_TOP)
 _HEADERS = {
     "who": ("x-principal", "x-user-id", "x-forwarded-user", "x-consumer-username", "x-client-id"),
     "key": ("x-api-key", "authorization"),
@@ -138,7 +139,7 @@ class KServe:
         seen, wrong = (int(row[0]), int(row[1])) if row else (0, 0)
         told.lines, told.bad = told.lines + seen, told.bad + wrong
         if wrong:
-            sample(cursor, "lines", bad, spot, told)
+            sample(cursor, ("lines", bad), spot, told, _NAMES)
         self._number += 1
         cursor.execute(f"INSERT INTO waiting BY NAME SELECT *, {self._number} AS turn FROM lines WHERE NOT ({bad})")  # noqa: S608
 

@@ -12,8 +12,8 @@ from wellhead.capture.importers.asking import MOST_ROWS
 from wellhead.capture.importers.blocks import Progress
 from wellhead.capture.importers.columns import Columns, Imported, Rows, filled
 from wellhead.capture.importers.fields import named, quoted
-from wellhead.capture.importers.own_blobs import blob
-from wellhead.capture.importers.own_lines import BLOBS, OwnLines
+from wellhead.capture.importers.own_blobs import BLOBS, blob
+from wellhead.capture.importers.own_lines import OwnLines
 from wellhead.capture.importers.source import ROWS, Told, opened, parquet_parts
 from wellhead.core.arrays import Array
 from wellhead.core.batch import TRAITS, confidence_of

@@ -11,6 +11,11 @@ import numpy as np
 
 from wellhead.core.arrays import Array
 
+BLOBS = {"fingerprints": "<u8", "codes": "|i1", "traits": "|u1", "scores": "|i1", "score_classes": "<u2"}
+LISTS = {"top1": -1.0, "confidence_pm": -1.0, "values": np.nan}
+"""Lists of one number a row, and what stands for none."""
+NUMBERS = ("time_us", "rows", "part", "status", "asked", "given", "classes")
+
 
 def blob(parts: Sequence[bytes], rows: Array, dtype: str) -> Array:
     """(n, width) the packed rows of some requests one below the other, zeros where there is none of that width.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import binascii
 import mmap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,19 +17,24 @@ from msgspec import Meta
 
 from wellhead.capture.importers.asking import MOST_ROWS
 from wellhead.capture.importers.blocks import Progress, pieces
-from wellhead.capture.importers.callers import Met
+from wellhead.capture.importers.callers import Met, Text, plainly
 from wellhead.capture.importers.columns import Columns, Imported, Rows
-from wellhead.capture.importers.own_blobs import blob, joined, listed
-from wellhead.capture.importers.source import ROWS, SAMPLED, SHOWN, Told
+from wellhead.capture.importers.form import form_of
+from wellhead.capture.importers.own_blobs import BLOBS, LISTS, NUMBERS, blob, joined, listed
+from wellhead.capture.importers.own_shape import Misshapen, Shaped, columns
+from wellhead.capture.importers.source import ROWS, SAMPLED, Told
 from wellhead.core.arrays import Array
 from wellhead.core.batch import TRAITS, confidence_of
 from wellhead.core.event import Coded
 from wellhead.meter.profile import Profile
 
 OTHERS = ("coded", "gap", "mark", "finding", "review", "decision")
-BLOBS = {"fingerprints": "<u8", "codes": "|i1", "traits": "|u1", "scores": "|i1", "score_classes": "<u2"}
 _CODED = b'"kind":"coded"'
 _WORDS = ("organisation", "plan", "use", "created_day", "agent", "network")
+_SAID = ("principal", "endpoint", *_WORDS)
+_TEXTS = ("kind", "request", "profile", *_SAID)
+_ODD = 4
+"""After so many pieces running that are not of one shape, a file is not looked at for that any more."""
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 _Small = Annotated[int, Meta(ge=-1, le=MOST_ROWS)]
@@ -70,8 +76,6 @@ _decoder = msgspec.json.Decoder(_Line)
 _coded = msgspec.json.Decoder(Coded)
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _GET = {field: attrgetter(field) for field in _Line.__struct_fields__}
-_LISTS = {"top1": -1.0, "confidence_pm": -1.0, "values": np.nan}
-_NUMBERS = ("time_us", "rows", "part", "status", "asked", "given", "classes")
 
 
 class OwnLines:
@@ -84,24 +88,51 @@ class OwnLines:
         self._ours = profile.id if profile is not None else ""
         self._columns, self._told = columns, told
         self._met = Met()
-        self._late = dict[tuple[str, int], bytes]()
-        if self._ours:
-            for path in late:
-                self._late.update(_late(path, self._ours))
+        self._odd = 0
+        self._later = tuple(late)
+
+    @cached_property
+    def _late(self) -> dict[tuple[str, int], bytes]:
+        """Looked for where an event has other codes, or none: a log whose events have theirs need not be read twice."""
+        return {of: codes for path in self._later for of, codes in _late(path, self._ours).items()}
 
     def read(self, path: Path, progress: Progress | None = None) -> Iterator[Imported]:
         """The blocks of one file, in order; raises StoreError where it cannot be read."""
         held, requests = list[dict[str, Any]](), 0
+        self._odd = 0
         for piece in pieces(path, progress):
-            lines = self._lines(piece)
-            if lines:
-                held.append(self._taken(lines))
-                requests += len(lines)
+            table = self._table(piece)
+            if table is not None:
+                held.append(table)
+                requests += table["rows"].size
             if requests >= ROWS:
                 yield self._made(held)
                 held, requests = [], 0
         if held:
             yield self._made(held)
+
+    def _table(self, piece: bytes) -> dict[str, Any] | None:
+        """The columns of the events of a piece, None where it has none."""
+        if self._odd < _ODD:
+            try:
+                return self._even(piece)
+            except Misshapen:
+                self._odd += 1
+        lines = self._lines(piece)
+        return self._taken(lines) if lines else None
+
+    def _even(self, piece: bytes) -> dict[str, Any]:
+        """The same of lines of one shape; raises Misshapen for others."""
+        shaped = Shaped(piece)
+        table: dict[str, Any] = columns(shaped, self._ours, _TEXTS)
+        said = {name: shaped.texts(name) for name in _SAID}
+        if not said["principal"] or (self._ours and not table["codes"].shape[1] and self._late):
+            raise Misshapen
+        self._odd = 0
+        self._told.lines += shaped.n
+        # bytes and text have the same hash
+        self._place(table, shaped.texts("request") or [b""] * shaped.n, said)
+        return table
 
     def _lines(self, piece: bytes) -> list[_Line]:
         """The events among the lines; what is none of ours is counted."""
@@ -121,35 +152,41 @@ class OwnLines:
                 if line is False:
                     self._told.bad += 1
                     if len(self._told.sample) < SAMPLED:
-                        self._told.sample.append(text[:SHOWN].decode("utf-8", "replace"))
+                        self._told.sample.append(form_of(text, _GET.keys()))
                 elif line is not True:
                     found.append(line)
         return found
 
     def _taken(self, lines: list[_Line]) -> dict[str, Any]:
         """The columns of these events."""
-        table: dict[str, Any] = {f: np.fromiter(map(_GET[f], lines), np.int64, len(lines)) for f in _NUMBERS}
+        table: dict[str, Any] = {f: np.fromiter(map(_GET[f], lines), np.int64, len(lines)) for f in NUMBERS}
         rows = table["rows"]
-        request = np.fromiter(map(hash, map(_GET["request"], lines)), np.int64, len(lines)).view(np.uint64)
-        table["request"] = request + table["part"].astype(np.uint64) * _MIX
-        words = {word: list(map(_GET[word], lines)) for word in _WORDS}
-        table["principal"] = self._met.take(list(map(_GET["principal"], lines)), words)
-        table["path"] = _paths(list(map(_GET["endpoint"], lines)))
+        said = {name: list(map(_GET[name], lines)) for name in _SAID}
+        self._place(table, map(_GET["request"], lines), said)
         for name, dtype in BLOBS.items():
             parts = self._codes(lines) if name == "codes" else list(map(_GET[name], lines))
             table[name] = blob(parts, rows, dtype)
-        for name, missing in _LISTS.items():
+        for name, missing in LISTS.items():
             table[name] = listed(list(map(_GET[name], lines)), rows, missing)
         return table
 
+    def _place(self, table: dict[str, Any], requests: Iterable[Text], said: Mapping[str, Sequence[Text]]) -> None:
+        """Add who asked what: request, principal and path."""
+        n = table["rows"].size
+        hashes = np.fromiter(map(hash, requests), np.int64, n).view(np.uint64)
+        table["request"] = hashes + table["part"].astype(np.uint64) * _MIX
+        table["principal"] = self._met.take(said["principal"], {word: said[word] for word in _WORDS})
+        table["path"] = _paths(said["endpoint"] or [""] * n)
+
     def _codes(self, lines: list[_Line]) -> list[bytes]:
         """Codes of the profile that is asked for, also those that were stored later."""
-        ours, late = self._ours, self._late
+        ours = self._ours
         if not ours:
             return [b""] * len(lines)
-        if late:
-            return [e.codes if e.profile == ours else late.get((e.request, e.part), b"") for e in lines]
-        return [e.codes if e.profile == ours else b"" for e in lines]
+        if all(e.profile == ours for e in lines):
+            return list(map(_GET["codes"], lines))
+        late = self._late
+        return [e.codes if e.profile == ours else late.get((e.request, e.part), b"") for e in lines]
 
     def _made(self, held: list[dict[str, Any]]) -> Imported:
         """One block of the pieces held."""
@@ -202,9 +239,9 @@ def _classes(column: Array) -> Array:
     return column if column.shape[1] else np.zeros((0, 0), np.uint16)
 
 
-def _paths(endpoints: list[str]) -> Array:
+def _paths(endpoints: Sequence[Text]) -> Array:
     """(n,) of object: paths without their queries, equal ones the same object."""
-    plain = {e: e.split("?", 1)[0] for e in dict.fromkeys(endpoints)}
+    plain = {e: plainly(e).split("?", 1)[0] for e in dict.fromkeys(endpoints)}
     found = np.empty(len(endpoints), object)
     found[:] = next(iter(plain.values())) if len(plain) == 1 else [plain[e] for e in endpoints]
     return found

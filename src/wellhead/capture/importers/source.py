@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from collections.abc import Mapping as Types
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -14,7 +14,8 @@ import msgspec
 
 from wellhead.capture.importers.blocks import Progress, blocks
 from wellhead.capture.importers.fields import Fields, answered, keys, quoted, select
-from wellhead.capture.importers.mapping import FIELDS, Mapping, groups
+from wellhead.capture.importers.form import form_of
+from wellhead.capture.importers.mapping import FIELDS, Mapping, groups, words
 from wellhead.core.errors import StoreError
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 ROWS = 1 << 17
 """Rows of a Parquet file that are read at a time."""
 SAMPLED = 5
-SHOWN = 120
 _PIECE = 1 << 18
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 _SURROGATES = re.compile(rb"\\\\|\\u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(\\u[dD][89a-fA-F]\w\w)")
@@ -34,7 +34,7 @@ _BAD = "caller IS NULL OR time_s IS NULL"
 class Told(msgspec.Struct):
     """What was met while reading, beside the requests themselves.
 
-    lines: rows or lines seen.  bad: of these, lines that are none of the format.  sample: a few of them, cut.
+    lines: rows or lines seen.  bad: of these, lines that are none of the format.  sample: the form of a few of them.
     """
 
     lines: int = 0
@@ -97,21 +97,25 @@ class Tables:
         self.told.lines += seen
         self.told.bad += bad
         if bad and spot is not None:
-            sample(self.cursor, "asked", _BAD, spot, self.told)
+            sample(self.cursor, ("asked", _BAD), spot, self.told, words(self.mapping))
         if bad:
             self.cursor.execute(f"CREATE OR REPLACE TEMP TABLE asked AS SELECT * FROM asked WHERE NOT ({_BAD})")  # noqa: S608
 
 
-def sample(cursor: duckdb.DuckDBPyConnection, table: str, bad: str, spot: Path, told: Told) -> None:
-    """Keep a few of the block's bad lines; the table has one row for each line that is not blank, in order."""
+def sample(cursor: duckdb.DuckDBPyConnection, where: tuple[str, str], spot: Path, told: Told, known: Set[str]) -> None:
+    """Keep the form of a few of the block's bad lines.
+
+    where: the table, one row for each line that is not blank, in order, and what is true of bad ones.  known: keys.
+    """
     if len(told.sample) >= SAMPLED:
         return
+    table, bad = where
     numbered = f"SELECT *, row_number() OVER () - 1 AS place FROM {table}"  # noqa: S608
     found = cursor.execute(f"SELECT place FROM ({numbered}) WHERE {bad} LIMIT {SAMPLED}").fetchall()  # noqa: S608
     lines = [line for line in spot.read_bytes().split(b"\n") if line.strip()]
     for (place,) in found:
         if place < len(lines) and len(told.sample) < SAMPLED:
-            told.sample.append(lines[place][:SHOWN].decode("utf-8", "replace"))
+            told.sample.append(form_of(lines[place], known))
 
 
 def parquet_parts(cursor: duckdb.DuckDBPyConnection, path: Path, progress: Progress | None, size: int) -> Iterator[str]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 import msgspec
-import numpy as np
 
 from wellhead.core.arrays import Array
-from wellhead.detect.signal import SHARE, odds, where
+from wellhead.detect.signal import SHARE, odds
 from wellhead.meter.view import Views
 
 
@@ -25,9 +24,9 @@ class Boundary(msgspec.Struct, frozen=True):
     honest: ClassVar[str] = (
         "An internal labelling loop, which asks what the model is unsure of; hard cases that people route to it."
     )
-    needs: ClassVar[tuple[str, ...]] = ("confidence",)
+    needs: ClassVar[tuple[str, ...]] = ("margins",)
     atlas: ClassVar[tuple[str, ...]] = ("AML.T0024.002",)
 
     def read(self, views: Views) -> Array:
         """(u,) log-odds of the share."""
-        return where(~np.isnan(views.confidence), odds(views.boundary_ratio, views.rows))
+        return odds(views.boundary_ratio, views.rows)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from wellhead.redteam.report.gallery import cell
 from wellhead.redteam.report.junit import junit
 from wellhead.redteam.report.markdown import markdown
 from wellhead.redteam.report.policy import policy
+from wellhead.redteam.report.render import markup, render
 from wellhead.redteam.report.summary import Summary, about_nothing, almost_surely, finite, may_be_drift, summarise
 from wellhead.redteam.report.words import headline, verdict
 
@@ -86,24 +86,14 @@ def _tables(study: Study, s: Summary) -> list[tables.Table]:
 
 def as_html(study: Study) -> str:
     """The report as one page without any outside resource; whatever the target said is escaped."""
-    try:
-        import matplotlib  # noqa: F401
-        from jinja2 import Environment
-        from markupsafe import Markup
-    except ModuleNotFoundError as e:
-        from wellhead.core.errors import MissingExtra
-
-        raise MissingExtra(f"the HTML report needs {e.name!r}", "try: pip install 'wellhead[report]'") from e
     s = summarise(study)
     drawn = [o for o in study.outcomes if o.room == "extract" and (o.marks or o.exact)]
     curved = [o for o in study.outcomes if o.leak and o.leak.curve]
     # jinja2 escapes by default; these two are our own drawings.
-    curves = Markup(plots.fidelity(study)) if drawn else ""  # noqa: S704
-    roc = Markup(plots.roc(study)) if curved else ""  # noqa: S704
-    text = resources.files("wellhead.redteam.report").joinpath("report.html").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["tidy"] = lambda words: words.replace(" %", "\u00a0%")
-    return environment.from_string(text).render(
+    curves = markup(plots.fidelity, study) if drawn else ""
+    roc = markup(plots.roc, study) if curved else ""
+    return render(
+        "report.html",
         study=study,
         headline=headline(study),
         verdict=verdict(study),

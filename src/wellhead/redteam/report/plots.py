@@ -9,7 +9,7 @@ from wellhead.redteam.outcome import Leak, Mark, Outcome, Study
 from wellhead.redteam.report.drawing import HONEST, INK, axes, svg
 from wellhead.redteam.report.summary import RECOVERED, is_baseline
 
-_COLOURS = ("#1f6f8b", "#c0392b", "#d68910", "#6c3483", "#1e8449", "#a04000", "#5d6d7e", "#117a65")
+COLOURS = ("#1f6f8b", "#c0392b", "#d68910", "#6c3483", "#1e8449", "#a04000", "#5d6d7e", "#117a65")
 _STEPS = (1, 2, 5)
 
 
@@ -22,11 +22,11 @@ def fidelity(study: Study) -> str:
     clever = 0
     for outcome in marked:
         baseline = is_baseline(outcome.attack)
-        colour = HONEST if baseline else _COLOURS[clever % len(_COLOURS)]
-        dash = "-" if clever < len(_COLOURS) or baseline else "--"
+        colour = HONEST if baseline else COLOURS[clever % len(COLOURS)]
+        dash = "-" if clever < len(COLOURS) or baseline else "--"
         clever += not baseline
         _curve(drawn, outcome, colour, dash)
-    _log_rows(drawn, [m.rows for o in marked for m in o.marks] + [o.rows for o in marked if o.exact])
+    log_rows(drawn, [m.rows for o in marked for m in o.marks] + [o.rows for o in marked if o.exact])
     lows = [m.low for o in marked for m in o.marks]
     drawn.set_ylim(max(min([floor, *lows]) - 0.03, -0.25), 1.02)
     if study.task == "regressor":
@@ -40,7 +40,7 @@ def fidelity(study: Study) -> str:
 def _curve(drawn: Any, outcome: Outcome, colour: str, dash: str) -> None:
     marks: Sequence[Mark] = sorted(outcome.marks, key=lambda m: m.rows)
     x, y = [m.rows for m in marks], [m.fidelity for m in marks]
-    name = _plain(outcome.attack) + (" (baseline)" if is_baseline(outcome.attack) else "")
+    name = plain_name(outcome.attack) + (" (baseline)" if is_baseline(outcome.attack) else "")
     if marks:
         drawn.fill_between(x, [m.low for m in marks], [m.high for m in marks], color=colour, alpha=0.14, linewidth=0)
         drawn.plot(x, y, color=colour, linestyle=dash, linewidth=2, marker="o", markersize=3.5, label=name)
@@ -51,13 +51,13 @@ def _curve(drawn: Any, outcome: Outcome, colour: str, dash: str) -> None:
         )
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """A name that matplotlib shows as it is: no mathematics, no hidden label, no glyph that the font lacks."""
     shown = "".join(c if c.isascii() and c.isprintable() else "?" for c in name)[:28]
     return shown.replace("$", r"\$").lstrip("_") or "unnamed"
 
 
-def _log_rows(drawn: Any, rows: Sequence[int]) -> None:
+def log_rows(drawn: Any, rows: Sequence[int]) -> None:
     """A logarithmic x axis from 1, 2, 5 steps around these rows, with plain labels."""
     low, high = max(min(rows, default=1), 1), max([2, *rows])
     ticks = [step * 10**power for power in range(12) for step in _STEPS]
@@ -76,8 +76,8 @@ def roc(study: Study) -> str:
     drawn = axes(7.6, 4.3)
     for i, (attack, leak) in enumerate(leaks):
         x, y = _seen(leak)
-        label = f"{_plain(attack)} ({leak.auc:.2f})"
-        drawn.plot(x, y, color=_COLOURS[i % len(_COLOURS)], linewidth=2, label=label, drawstyle="steps-post")
+        label = f"{plain_name(attack)} ({leak.auc:.2f})"
+        drawn.plot(x, y, color=COLOURS[i % len(COLOURS)], linewidth=2, label=label, drawstyle="steps-post")
     low = min((1 / max(leak.nonmembers, 1) for _, leak in leaks), default=1e-3)
     drawn.plot([low, 1], [low, 1], color=INK, linewidth=0.9, linestyle=(0, (4, 3)), label="guessing")
     thin = max((10 / max(leak.nonmembers, 1) for _, leak in leaks), default=0)

@@ -146,22 +146,23 @@ def finite(study: Study) -> Study:
     if math.isinf(study.budget_rows):
         study = msgspec.structs.replace(study, budget_rows=0.0)
     lost: list[str] = []
-    cleaned: Study = _finite(study, lost)
+    cleaned: Study = made_finite(study, lost)
     if not lost:
         return study
     warning = f"{len(lost)} figures were no finite numbers and are shown as unknown: {', '.join(sorted(set(lost)))}"
     return msgspec.structs.replace(cleaned, warnings=(*cleaned.warnings, warning))
 
 
-def _finite(value: Any, lost: list[str]) -> Any:
+def made_finite(value: Any, lost: list[str]) -> Any:
+    """A struct, or tuple of them, with every figure a finite number; the fields that had others are added to `lost`."""
     if isinstance(value, tuple):
-        return tuple(_finite(item, lost) for item in value)
+        return tuple(made_finite(item, lost) for item in value)
     if not isinstance(value, msgspec.Struct):
         return value
     changes = {}
     for field in msgspec.structs.fields(value):
         old = getattr(value, field.name)
-        new = _number(old, field, lost) if isinstance(old, float) else _finite(old, lost)
+        new = _number(old, field, lost) if isinstance(old, float) else made_finite(old, lost)
         changes[field.name] = _plain(new, field.name, lost)
     return msgspec.structs.replace(value, **changes)
 

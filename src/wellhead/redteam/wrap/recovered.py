@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from typing import ClassVar, Self
 
 import msgspec
@@ -13,7 +13,7 @@ from wellhead.core.errors import ConfigError
 from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
 from wellhead.defend.guarantees import Context
-from wellhead.plugins import find
+from wellhead.defend.spec import parse
 from wellhead.redteam.attack import Attack, Extraction, Result, scored, take_inputs
 from wellhead.redteam.clone import softmax
 from wellhead.redteam.extract.active import Random
@@ -29,7 +29,9 @@ _FEWEST = 16
 _LOOKS = 3
 _FOLDS = 5
 _PASSES = 2
+_SHARPNESS = 8.0
 _RECIPE = Recipe(epochs=40)
+_GUESSED: Mapping[str, object] = {"key": bytes(32)}
 
 Shape = Callable[[Scores], Scores]
 """What a defence does to probabilities."""
@@ -40,7 +42,7 @@ class Recovered(Wrapper, frozen=True, kw_only=True, eq=False):
     out within an L1 distance of 0.01 of the answer, or nearest, with the same best class, replaces it. In the end
     samples are drawn once more around what clones of the other answers expect. Costs no query more.
 
-    defence: a name of `wellhead.defences` or `reverse_sigmoid`.  settings: its fields.
+    defence: as a config file has it, such as `round:2`; what is keyed is undone with a guessed key.
     samples: for each answer.  sharpness: of the samples, times the number of classes.
     """
 
@@ -48,13 +50,12 @@ class Recovered(Wrapper, frozen=True, kw_only=True, eq=False):
     note: ClassVar[str] = "defence undone by partial Bayes"
     paper: ClassVar[str] = "Tang et al., ModelGuard, USENIX Security 2024 (partial Bayes attack)"
 
-    defence: str = "rounding"
-    settings: dict[str, float] = msgspec.field(default_factory=dict)
+    defence: str = "round:2"
     samples: int = 200
-    sharpness: float = 8.0
+    sharpness: float = _SHARPNESS
 
     def __post_init__(self) -> None:
-        resolve(self.defence, self.settings)
+        resolve(self.defence)
         if self.samples < 1 or not self.sharpness > 0:
             raise ConfigError("expected one sample or more and a sharpness above 0")
 
@@ -68,10 +69,10 @@ class Recovered(Wrapper, frozen=True, kw_only=True, eq=False):
         """Undo the rounding that was probed; raises Unsuited where scores are not rounded, or there are none."""
         known.need(known.exposure.has_scores, "needs scores")
         known.need(known.decimals >= 0, "needs a known defence; none was probed")
-        return cls(attack=inner.suit(known), defence="rounding", settings={"decimals": known.decimals})
+        return cls(attack=inner.suit(known), defence=f"round:{known.decimals}")
 
     def _way(self, rng: np.random.Generator) -> Way:
-        return _Undoing(self, rng)
+        return _Undoing(resolve(self.defence), (self.samples, self.sharpness), rng)
 
     def _end(self, way: Way, result: Result) -> Result:
         if not isinstance(way, _Undoing) or not isinstance(result, Extraction):
@@ -82,13 +83,15 @@ class Recovered(Wrapper, frozen=True, kw_only=True, eq=False):
 class _Undoing:
     """Undoes what one conversation is told, and keeps it: in the end all of it says more of each."""
 
-    def __init__(self, attack: Recovered, rng: np.random.Generator) -> None:
-        self._attack, self._rng = attack, rng
-        self._shape = resolve(attack.defence, attack.settings)
+    def __init__(self, shape: Shape, effort: tuple[int, float], rng: np.random.Generator) -> None:
+        self._shape, self._effort, self._rng = shape, effort, rng
         self._told: dict[str, Array] = {}
 
     def __call__(self, inputs: Inputs) -> Generator[Inputs, Answer, Answer]:
-        answer = yield inputs
+        return self.once(inputs, (yield inputs))
+
+    def once(self, inputs: Inputs, answer: Answer) -> Answer:
+        """The answer, undone row by row."""
         rows = np.flatnonzero(scored(answer))
         if answer.scores is None or not rows.size:
             return answer
@@ -110,8 +113,13 @@ class _Undoing:
         return _replaced(answer, rows, guess)
 
     def _recover(self, told: Scores, around: Scores, looks: int) -> Scores:
-        attack = self._attack
-        return recover(told, around, self._shape, (attack.samples, attack.sharpness, looks), self._rng)
+        return recover(told, around, self._shape, (*self._effort, looks), self._rng)
+
+
+def undo(inputs: Inputs, answer: Answer, shape: Shape, samples: int, rng: np.random.Generator) -> Answer:
+    """A whole answer, what `shape` did to its scores undone, as `Recovered` does it; samples: for each row and look."""
+    undoing = _Undoing(shape, (samples, _SHARPNESS), rng)
+    return undoing.again(inputs, undoing.once(inputs, answer))
 
 
 def _replaced(answer: Answer, rows: Array, scores: Scores) -> Answer:
@@ -127,29 +135,13 @@ def _expected(inputs: Inputs, targets: Scores, rng: np.random.Generator) -> Scor
     return softmax(clones.logits(inputs)[fold, np.arange(len(targets))].astype(np.float64))
 
 
-def resolve(defence: str, settings: dict[str, float]) -> Shape:
-    """What the defence does; raises ConfigError for an unknown name or settings that it does not have."""
-    if defence == "reverse_sigmoid":
-        return lambda scores: reverse_sigmoid(scores, **settings)
-    kind = find("defences", defence)
-    # Options and plans hold floats, fields may be counts; a whole number is taken for either.
-    whole = {name: int(x) if isinstance(x, float) and x.is_integer() else x for name, x in settings.items()}
-    try:
-        held = msgspec.convert(whole, kind)
-    except msgspec.ValidationError as e:
-        raise ConfigError(f"expected settings of defence {defence}, got: {e}") from e
-    unknown = set(settings) - set(kind.__struct_fields__)
-    if unknown:
-        raise ConfigError(f"expected settings of defence {defence}, got {', '.join(sorted(unknown))}")
-    return lambda scores: held.shape(scores, Context())
+def resolve(defence: str, given: Mapping[str, object] = _GUESSED) -> Shape:
+    """What the defence of a text does, as far as a thief knows; raises ConfigError where the text cannot be read.
 
-
-def reverse_sigmoid(scores: Scores, beta: float = 0.9, gamma: float = 0.2) -> Scores:
-    """(n, k) probabilities bent so that they mislead a clone (Lee et al., 2018, arXiv 1806.00054, equation 3)."""
-    inside = np.clip(scores, 1e-9, 1.0 - 1e-9)
-    bent = inside - beta * (1.0 / (1.0 + np.exp(-gamma * np.log(inside / (1.0 - inside)))) - 0.5)
-    bent = np.maximum(bent, 0.0)
-    return np.asarray(bent / np.maximum(bent.sum(axis=1, keepdims=True), 1e-12))
+    given: what an operator cannot write; of a key a thief has only a guess.
+    """
+    held = parse(defence, given)
+    return lambda scores: held.shape(scores, Context(np.arange(len(scores), dtype=np.uint64)))
 
 
 def recover(

@@ -1,0 +1,131 @@
+"""What may be said of a policy: sentences made from what was measured, and nothing that was not."""
+
+from __future__ import annotations
+
+from wellhead.redteam.cost import bill
+from wellhead.redteam.report.figures import count, money, rate, rows_needed, share
+from wellhead.redteam.report.summary import about_nothing
+from wellhead.redteam.validation import LABEL_ONLY, UNDEFENDED, Notice, Taken, Tried, Validation
+from wellhead.redteam.worth import Worth, cheapest
+
+CEILING = (
+    "Label-only is the ceiling of every defence that keeps the best class right: a thief who reads only the best class "
+    "gets the same labels whatever is done to the probabilities around them."
+)
+MEMBERS = "No reshaping of probabilities protects members of the training set: an attack on labels alone remains."
+_CLEAR = 0.02
+
+
+def points(shares: float, spread: float, many: int) -> str:
+    """A share with its standard deviation over seeds."""
+    return f"{share(shares)} ± {100 * spread:.1f}" if many > 1 else share(shares)
+
+
+def figure(taken: Taken, of: str = "fidelity") -> str:
+    """Fidelity or accuracy of the clone of everything answered, `no clone` where there is none."""
+    end, many = taken.end, len(taken.shares)
+    if end is None:
+        return "no clone"
+    if of == "accuracy":
+        return points(taken.accuracy, taken.accuracy_spread, many)
+    return points(end.fidelity, end.spread, many)
+
+
+def _best(v: Validation, policy: str) -> str:
+    tried = v.find(policy)
+    return "not measured" if tried is None or tried.best is None else figure(tried.best)
+
+
+def claim(v: Validation, tried: Tried) -> str:
+    """The sentence that may be printed of one policy."""
+    best = tried.best
+    if tried.state != "ok":
+        return f"{tried.policy} was not tried: {tried.reason}."
+    if best is None:
+        return f"With policy {tried.policy}, none of the thieves we ran was answered enough for a clone."
+    ran = ", ".join(t.thief for t in tried.takings if t.curve)
+    accuracy = f", accuracy {figure(best, 'accuracy')}" if v.accuracy >= 0 else ""
+    return (
+        f"With policy {tried.policy}, at budget {count(v.budget)}, the best of {{{ran}}} thieves we ran ({best.thief}) "
+        f"reaches {figure(best)} fidelity{accuracy} (undefended {_best(v, UNDEFENDED)}, label-only "
+        f"{_best(v, LABEL_ONLY)}); {_kept(tried.notice)}."
+    )
+
+
+def _kept(notice: Notice) -> str:
+    """What honest customers were given."""
+    changed = notice.answered - notice.kept
+    kept = f"unchanged on all {count(notice.answered)}" if not changed else f"changed on {count(changed)} of"
+    kept = kept if not changed else f"{kept} {count(notice.answered)}"
+    moved = f"; L1 <= {notice.l1_max:.2f}" if notice.l1_max >= 0 else ""
+    refused = f"; {count(notice.refused)} honest questions were not answered" if notice.refused else ""
+    return f"top-1 answers {kept} evaluation inputs{moved}{refused}"
+
+
+def claims(v: Validation) -> list[str]:
+    """One sentence for each policy."""
+    return [claim(v, tried) for tried in v.tried]
+
+
+def honest(v: Validation) -> list[str]:
+    """What the whole comes to, and what it does not say."""
+    return [text for text in (_ceiling(v), _fragile(v), _members(v), _lower_bound(v)) if text]
+
+
+def _ceiling(v: Validation) -> str:
+    open_, labels = v.find(UNDEFENDED), v.find(LABEL_ONLY)
+    if open_ is None or labels is None or open_.best is None or labels.best is None:
+        return ""
+    keeping = [t for t in v.tried if t.state == "ok" and t.notice.answered and t.notice.kept == t.notice.answered]
+    if len(keeping) < 2:
+        return ""
+    return (
+        f"{CEILING} Here label-only itself leaves the best thief {figure(labels.best)} fidelity, of "
+        f"{figure(open_.best)} undefended."
+    )
+
+
+def _fragile(v: Validation) -> str:
+    """Policies that a naive thief suffers from and another does not."""
+    found = []
+    for tried in v.tried:
+        soft = next((t.end for t in tried.takings if t.thief == "soft"), None)
+        best = tried.best
+        if soft and best and best.end and best.end.fidelity - soft.fidelity > max(_CLEAR, best.end.spread):
+            found.append(f"{tried.policy} ({share(soft.fidelity)}, but {share(best.end.fidelity)} by {best.thief})")
+    return f"What stops the thief who trusts the scores does not stop one who adapts: {'; '.join(found)}." * bool(found)
+
+
+def _members(v: Validation) -> str:
+    labels = [(t, t.by_labels) for t in v.tried if t.by_labels is not None]
+    if not labels:
+        return f"Membership was not measured. {MEMBERS}"
+    worst, leak = max(labels, key=lambda pair: pair[1].auc)
+    told = (
+        "about nothing" if about_nothing(leak) else f"AUC {leak.auc:.3f}, {rate(leak, 0.01)} found at 1 % false alarms"
+    )
+    return f"{MEMBERS} Under {worst.policy} it tells {told}."
+
+
+def _lower_bound(v: Validation) -> str:
+    few = " One seed says nothing of chance." if v.seeds < 2 else ""
+    return (
+        "These are lower bounds: a thief not tried, a larger budget or better inputs can do more. Repeats, copies and "
+        f"decoys are asked on top of the budget.{few}"
+    )
+
+
+def cost_words(v: Validation, tried: Tried) -> str:
+    """Rows, accounts and money to the goal; `at least` where it was not reached."""
+    worth = cheapest(tried, v.goal, v.prices)
+    if worth is None:
+        return "not measured" if tried.state != "ok" else "no clone"
+    return f"{rows_needed(worth.need)}{_paid(v, worth)}"
+
+
+def _paid(v: Validation, worth: Worth) -> str:
+    total = bill(worth.need.rows or worth.need.asked, v.prices, worth.accounts).total
+    accounts = f", {worth.accounts} accounts" if worth.accounts > 1 else ""
+    if total <= 0:
+        return accounts
+    return f"{accounts}: {'' if worth.need.rows else 'at least '}{money(total)}"

@@ -1,0 +1,103 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wellhead.core.errors import ConfigError
+from wellhead.defend.answer_rules import REDACTED, SECRETS, AnswerRules, rule
+
+WORDS = st.text(max_size=20)
+TREES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | WORDS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def rules(*patterns, **more):
+    return AnswerRules([rule("house", patterns, **more)])
+
+
+def leaves(tree):
+    if isinstance(tree, dict):
+        return [x for k, v in tree.items() for x in (k, *leaves(v))]
+    return [x for item in tree for x in leaves(item)] if isinstance(tree, list) else [tree]
+
+
+@given(TREES)
+def test_no_string_that_leaves_holds_a_canary(tree):
+    tree = {"a": tree, "said": "xx CANARY-7 yy"}
+    screened = rules(canaries=["CANARY-7"]).screen(json.dumps(tree).encode())
+    said = json.loads(screened.body)
+    assert screened.hits == ("house",)
+    assert not any("CANARY-7" in str(x) for x in leaves(said))
+    assert said["said"] == f"xx {REDACTED} yy"
+    if "CANARY-7" not in json.dumps(tree["a"]):
+        assert said["a"] == tree["a"]
+
+
+@given(TREES)
+def test_what_no_rule_hits_leaves_as_the_same_bytes(tree):
+    body = json.dumps(tree, indent=1).encode()
+    assert rules("canary-that-nobody-writes").screen(body).body is body
+
+
+def test_an_escape_hides_nothing():
+    body = rb'{"label": "CAN\u0041RY", "CAN\u0041RY": 1}'
+    assert json.loads(rules("CANARY").screen(body).body) == {"label": REDACTED, REDACTED: 1}
+
+
+def test_both_values_of_a_key_that_occurs_twice_are_screened():
+    body = rb'{"a": "CANARY", "a": "fine"}'
+    assert b"CANARY" not in rules("CANARY").screen(body).body
+
+
+def test_numbers_keep_the_models_own_digits():
+    body = b'{"scores": [0.10, 1e-5, 12345678901234567890], "said": "CANARY"}'
+    assert b"[0.10,1e-5,12345678901234567890]" in rules("CANARY", r"\d+").screen(body).body
+
+
+def test_a_body_that_is_no_json_is_screened_as_text():
+    assert rules("Fehlstände").screen("oh: Fehlstände".encode()).body == f"oh: {REDACTED}".encode()
+    assert rules("x1").screen(b"\xff\xfe x1").body == b"\xff\xfe " + REDACTED.encode()
+
+
+def test_a_deep_body_is_screened_as_text():
+    body = b"[" * 100_000 + b'"CANARY"' + b"]" * 100_000
+    assert b"CANARY" not in rules("CANARY").screen(body).body
+
+
+def test_refuse_lets_nothing_leave():
+    screened = rules("CANARY", refuse=True).screen(b'"CANARY"')
+    assert screened == (b"", ("house",), True)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "AKIA" + "Q" * 16,
+        "ghp_" + "a1" * 18,
+        "xoxb-" + "1" * 12,
+        "AIza" + "b" * 35,
+        "sk-" + "c" * 32,
+        "sk_live_" + "d" * 24,
+        "glpat-" + "e" * 20,
+        "eyJhbGciOiJI.eyJzdWIiOiIx.SflKxwRJSMe",
+        "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----",
+    ],
+)
+def test_secrets_are_found_by_their_form(secret):
+    said = json.loads(rules(*SECRETS).screen(json.dumps({"e": f"key={secret};"}).encode()).body)
+    assert said == {"e": f"key={REDACTED};"}
+
+
+def test_plain_words_are_no_secrets():
+    body = b'{"label": "skating", "e": "expected eyJ, got AKIA and sk-short"}'
+    assert rules(*SECRETS).screen(body).hits == ()
+
+
+@pytest.mark.parametrize(("patterns", "said"), [((), "got none"), (("(",), "regular"), (("x*",), "everywhere")])
+def test_a_rule_that_cannot_be_used_is_refused(patterns, said):
+    with pytest.raises(ConfigError, match=said):
+        rule("house", patterns)

@@ -1,0 +1,125 @@
+import functools
+
+import numpy as np
+import pytest
+
+from wellhead.config import parse
+from wellhead.core.errors import ConfigError
+from wellhead.core.event import Caller
+from wellhead.core.exposure import Exposure
+from wellhead.plugins import names
+from wellhead.redteam.adaptive import callers_of
+from wellhead.redteam.oracle import as_answer
+from wellhead.serve import policies as module
+from wellhead.serve import profiles
+from wellhead.serve.policies import SENSIBLE, Policies
+
+WEIGHTS = np.random.default_rng(7).normal(size=(4, 3))
+POOL = np.random.default_rng(1).normal(size=(120, 4)).astype(np.float32)
+ONE = (Caller(principal="a", key="a"),)
+
+
+def model(x):
+    powers = np.exp(np.asarray(x, float) @ WEIGHTS)
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+@functools.cache
+def fitted():
+    return profiles.fit_profile(POOL, as_answer(model(POOL)), profiles.spec_of(parse("")))
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    """Trials of a config text, with few installed defences unless told otherwise."""
+
+    fits = []
+
+    def make(text="", wanted=(), flip_labels=False, installed=("label_only", "round")):
+        monkeypatch.setattr(module, "names", lambda group: installed)
+        monkeypatch.setattr(profiles, "fit_profile", lambda *_: fits.append(1) or fitted())
+        config = parse(f'[audit]\ndirectory = "{tmp_path}/log"\n' + text)
+        trials = Policies(config, tmp_path / "policies", POOL).all(model, wanted, flip_labels)
+        return {trial.name: trial for trial in trials}
+
+    make.fits = fits
+    return make
+
+
+def served(trial, rows=20, callers=ONE):
+    with trial.guard(model, callers) as oracle:
+        return oracle.lines[0].send(POOL[:rows], 1.0)
+
+
+def test_the_yardsticks_the_installed_the_wanted_and_the_own_are_all_there(made):
+    trials = made(wanted=("top_k:1+round:1", "round:2"))
+    assert list(trials) == ["none", "label_only", "round:2", "top_k:1+round:1", "your config"]
+    assert np.array_equal(served(trials["none"]).answer.scores, model(POOL[:20]))
+    assert np.array_equal(served(trials["label_only"]).answer.scores, np.eye(3)[model(POOL[:20]).argmax(axis=1)])
+    rounded = served(trials["round:2"]).answer.scores
+    assert np.array_equal(rounded, np.round(rounded, 2)) and trials["round:2"].answers == ("round:2",)
+
+
+def test_limits_are_lifted_for_defences_and_kept_for_the_config(made):
+    trials = made("[limits]\nrows_per_minute = 5\nburst_rows = 5\nmax_rows = 4\n")
+    assert served(trials["round:2"], 100).status == 200
+    assert served(trials["your config"], 100).status in (413, 429)
+    with trials["your config"].guard(model, ONE) as oracle:
+        assert oracle.rows_per_call == 4
+
+
+def test_the_config_is_enforced_with_its_answers(made):
+    answer = served(made('[exposure]\nanswers = ["round:1"]\n')["your config"]).answer
+    assert np.array_equal(answer.scores, np.round(answer.scores, 1))
+
+
+def test_top_k_answers_are_read_as_probabilities(made):
+    trial = made('[exposure]\nexposure = "top_k"\ntop_k = 2\n')["your config"]
+    answer = served(trial).answer
+    assert answer.kind is Exposure.PROBABILITIES and ((answer.scores > 0).sum(axis=1) == 2).all()
+    assert ((trial.undo(model(POOL)) > 0).sum(axis=1) == 2).all()
+
+
+def test_what_is_known_of_a_defence_is_what_the_gate_does(made):
+    trials = made('[exposure]\ndecimals = 1\nanswers = ["top_k:2"]\n')
+    for name in ("round:2", "your config"):
+        assert np.allclose(trials[name].undo(model(POOL[:20])), served(trials[name]).answer.scores), name
+    assert trials["none"].undo is None
+
+
+def test_each_account_asks_for_itself(made):
+    with made()["none"].guard(model, callers_of("split")) as oracle:
+        assert [line.account for line in oracle.lines] == [c.principal for c in callers_of("split")]
+
+
+def test_defences_that_flip_labels_wait_to_be_asked(made):
+    assert "mad" not in made(installed=("label_only", "mad"))
+    assert "mad" in made(installed=("label_only", "mad"), flip_labels=True)
+    with pytest.raises(ConfigError, match="--flip-labels"):
+        made(wanted=("mad",))
+    with pytest.raises(ConfigError, match="defence"):
+        made(wanted=("rond:2",))
+
+
+def test_what_is_not_ready_says_why(made):
+    trial = made(installed=("label_only", "mark"))["mark"]
+    assert trial.problem and "mark" in trial.problem
+    with pytest.raises(ConfigError):
+        trial.guard(model, ONE)
+
+
+def test_every_installed_defence_can_be_tried_or_says_why_not(made):
+    trials = made(installed=names("defences"), flip_labels=True)
+    assert {SENSIBLE.get(n, n).partition(":")[0] for n in ("round", "top_k")} <= {n.partition(":")[0] for n in trials}
+    assert not {"cap_l1", "keep_argmax", "when"} & set(trials)
+    true = as_answer(model(POOL[:20]))
+    for name, trial in trials.items():
+        if not trial.problem and name not in ("mad",):
+            assert np.array_equal(served(trial).answer.top1, true.top1), name
+
+
+def test_the_profile_is_fitted_once_and_the_config_keeps_its_own(made, tmp_path):
+    trials = made()
+    for trial in trials.values():
+        served(trial)
+    assert made.fits == [1] and not (tmp_path / "log").exists()

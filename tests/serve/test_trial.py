@@ -1,0 +1,230 @@
+"""The whole way: a network behind the real gate is marked, a clone of it is found, and strangers are not."""
+
+import warnings
+
+import msgspec
+import numpy as np
+import pytest
+from marking import House
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+
+from wellhead.audit.log import Log
+from wellhead.core.errors import AuditError, ConfigError
+from wellhead.core.event import Mark
+from wellhead.defend.own.commitment import Asked, Declaration, written
+from wellhead.defend.own.judge import DEPENDENT, NOT_SHOWN, REFUSED
+from wellhead.redteam.files import Table
+from wellhead.redteam.oracle import InProcess
+from wellhead.redteam.patience import Patience
+from wellhead.serve import ownership
+from wellhead.serve.notes import note
+from wellhead.serve.trial import Suspect, Trial, conduct, declaration, verdict_line
+from wellhead.store.marks import Marks
+
+X, Y = load_digits(return_X_y=True)
+ORDER = np.random.default_rng(0).permutation(len(X))
+X, Y = (X[ORDER] / 16).astype(np.float32), Y[ORDER]
+TRAINED, ASKED = slice(0, 700), slice(700, 1700)
+DIGITS = tuple("0123456789")
+
+
+def fit(estimator, inputs, labels):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return estimator.fit(inputs, labels)
+
+
+def network(seed, width=48):
+    return MLPClassifier((width,), max_iter=80, random_state=seed, learning_rate_init=0.01)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """The marked gate, what a thief was served, and 19 models that never saw an answer of it."""
+    victim = fit(network(0), X[TRAINED], Y[TRAINED])
+    house = House(victim.predict_proba, DIGITS, 'plans = ["agreed"]\nshare = 0.05')
+    house.on()
+    house.start()
+    house.served = house.ask(X[ASKED])
+    house.ask(X[ASKED][:400], "bob")
+    house.stop()
+    clone = MLPClassifier((128,), max_iter=300, random_state=1, learning_rate_init=0.01)
+    house.clone = fit(clone, X[ASKED], house.served.argmax(axis=1))
+    rng = np.random.default_rng(5)
+    house.panel = []
+    for i in range(19):
+        rows = rng.integers(0, 700, 700)
+        model = fit(LogisticRegression(max_iter=25), X[rows], Y[rows])
+        house.panel.append(Suspect(f"stranger {i}", InProcess(model.predict_proba)))
+    yield house
+    house.close()
+
+
+def suspect(model, name="s"):
+    return Suspect(name, InProcess(model.predict_proba))
+
+
+def declare(house, uid, name="s", **terms):
+    wish = Declaration(uid=uid, commitments=("",), suspects=(name,), marks=1, beacon="a draw to come")
+    test, among, _ = declaration(house.config, msgspec.structs.replace(wish, **terms))
+    note(house.config, test, ownership.now_us())
+    assert among == 9
+    return test
+
+
+def tried(house, uid, model, name="s", **options):
+    trial = Trial(uid=uid, beacon="4 8 15", suspect=suspect(model, name), panel=tuple(house.panel))
+    return conduct(house.config, msgspec.structs.replace(trial, **options))
+
+
+def test_a_clone_is_found_and_its_account_named(digits):
+    test = declare(digits, "clone")
+    told = tried(digits, "clone", digits.clone, false_claims=300)
+    ruling = told.ruling
+    assert ruling.verdict == DEPENDENT
+    assert ruling.whole.marks == test.marks > 40
+    assert ruling.whole.log10_corrected < -6
+    assert ruling.rank == 1
+    assert len(ruling.panel) == 19
+    assert ruling.by[0].of == "eve"
+    assert ruling.by[0].log10_corrected < -6
+    assert ruling.by[1].of == "bob"
+    assert ruling.by[1].log10_corrected > -2
+    assert told.grinding.log10_best > -6
+    assert told.rejected == {}
+    assert sum(r.matched for r in told.rows) == ruling.whole.matches
+    assert "dependent: " in verdict_line(told)
+    names = sorted(told.places, key=told.places.get)
+    assert [n.split()[0] for n in names] == ["commitment", "first", "declaration"]
+
+
+def test_five_strangers_are_not(digits):
+    for seed in range(5):
+        name = f"stranger-{seed}"
+        declare(digits, name, name)
+        model = fit(network(seed + 10, 32), X[TRAINED], Y[TRAINED])
+        told = tried(digits, name, model, name)
+        assert told.ruling.verdict == NOT_SHOWN
+        assert told.ruling.whole.log10_p > -1.5
+
+
+def test_marks_cost_the_share_that_was_agreed(digits):
+    wrong = (digits.served.argmax(axis=1) != digits.model(X[ASKED]).argmax(axis=1)).mean()
+    assert 0.03 < wrong < 0.07
+
+
+def test_who_asks_first_and_declares_then_is_refused(digits):
+    note(digits.config, Asked("earlier", "peeked", "b", "m"), ownership.now_us())
+    declare(digits, "late", "peeked")
+    with pytest.raises(ConfigError, match="asked at entry .* before the declaration"):
+        tried(digits, "late", digits.clone, "peeked")
+
+
+def test_a_test_is_made_once_with_one_beacon(digits):
+    declare(digits, "once", "once")
+    tried(digits, "once", digits.clone, "once")
+    with pytest.raises(ConfigError, match="second look needs a second declaration"):
+        tried(digits, "once", digits.clone, "once")
+    with pytest.raises(ConfigError, match="another beacon"):
+        tried(digits, "once", digits.clone, "once", beacon="16 23 42")
+    declare(digits, "twice", "once")
+    assert tried(digits, "twice", digits.clone, "once").ruling.tests == 6
+
+
+def test_a_suspect_that_was_not_declared_is_not_asked(digits):
+    declare(digits, "of s")
+    with pytest.raises(ConfigError, match="not among the declared suspects"):
+        tried(digits, "of s", digits.clone, "somebody else")
+    with pytest.raises(ConfigError, match="expected a declaration 'unheard'"):
+        tried(digits, "unheard", digits.clone)
+
+
+def test_a_name_is_declared_once(digits):
+    declare(digits, "a name")
+    with pytest.raises(ConfigError, match="new name"):
+        declare(digits, "a name")
+
+
+def test_more_marks_than_there_are_cannot_be_declared(digits):
+    with pytest.raises(ConfigError, match="expected 5000 marks that hold"):
+        declare(digits, "many", marks=5000)
+
+
+def test_a_panel_that_saw_our_answers_voids_the_test(digits):
+    declare(digits, "void", "void")
+    panel = (*digits.panel[:18], suspect(digits.clone, "a second clone"))
+    told = tried(digits, "void", digits.clone, "void", panel=panel)
+    assert told.ruling.verdict == REFUSED
+    assert "a second clone" in told.ruling.reasons[0]
+
+
+def test_without_a_panel_there_is_no_verdict_and_a_table_makes_one(digits, monkeypatch):
+    declare(digits, "alone", "alone")
+    with pytest.raises(ConfigError, match="19 independent models as declared, got 2"):
+        tried(digits, "alone", digits.clone, "alone", panel=tuple(digits.panel[:2]))
+    # nobody was asked
+    assert tried(digits, "alone", digits.clone, "alone").ruling.tests == 2
+    asked = []
+    monkeypatch.setattr(
+        "wellhead.serve.trial.panel", lambda table, n, seed: asked.append(n) or [("made", digits.clone)] * n
+    )
+    declare(digits, "made", "made")
+    told = tried(digits, "made", digits.clone, "made", panel=tuple(digits.panel[:2]), table=Table(X, Y))
+    assert asked == [17]
+    assert len(told.ruling.panel) == 19
+
+
+def test_a_suspect_that_answers_a_part_may_be_asked_again(digits):
+    class Shy:
+        def predict_proba(self, inputs):
+            if len(inputs) > 1:
+                raise ValueError("no")
+            return digits.clone.predict_proba(inputs)
+
+    declare(digits, "shy", "shy")
+    hasty = Patience(first_wait_s=0.0, longest_wait_s=0.0, attempts=1)
+    told = tried(digits, "shy", Shy(), "shy", patience=hasty)
+    assert told.ruling.verdict == REFUSED
+    assert "0 were answered" in told.ruling.reasons[0]
+    assert tried(digits, "shy", digits.clone, "shy").ruling.verdict == DEPENDENT
+
+
+def test_lost_keys_and_erased_marks_leave_no_test(digits, monkeypatch, tmp_path):
+    declare(digits, "lost", "lost")
+    ring = ownership.load(digits.config)
+    other = msgspec.structs.replace(ring.openings[0], key=bytes(32))
+    monkeypatch.setattr(ownership, "load", lambda _: ownership.Keyring((other,)))
+    with pytest.raises(ConfigError, match="keys of all declared commitments"):
+        tried(digits, "lost", digits.clone, "lost")
+    monkeypatch.setattr(ownership, "load", lambda _: ring)
+    path = tmp_path / "marks.jsonl"
+    path.write_bytes((digits.folder / "log" / "marks.jsonl").read_bytes())
+    Marks(path).erase("bob")
+    monkeypatch.setattr(ownership, "marks_path", lambda _: path)
+    with pytest.raises(ConfigError, match="marks that hold"):
+        tried(digits, "lost", digits.clone, "lost")
+
+
+def test_an_edited_declaration_is_refused(digits):
+    declare(digits, "edited", "edited")
+    entries = digits.folder / "log" / "entries" / "000000.jsonl"
+    before = entries.read_bytes()
+    try:
+        entries.write_bytes(before.replace(b"a draw to come", b"a draw of mine"))
+        with pytest.raises(AuditError, match="a log that verifies"):
+            tried(digits, "edited", digits.clone, "edited")
+    finally:
+        entries.write_bytes(before)
+
+
+def test_a_second_declaration_of_one_name_is_found(digits):
+    test = declare(digits, "double", "double")
+    easier = msgspec.structs.replace(test, alpha=1e-4)
+    now_us = ownership.now_us()
+    log = Log.open(digits.config.audit.directory, digits.config.audit.origin, digits.config.audit.key, now_us)
+    log.append([Mark(time_us=now_us, what="ownership", detail=written(easier))])
+    log.close(now_us)
+    with pytest.raises(ConfigError, match="more than once"):
+        tried(digits, "double", digits.clone, "double")
