@@ -15,7 +15,11 @@ from wellhead import config
 from wellhead.cli.main import parser
 
 HERE = Path(__file__).parent
-ROOT = HERE.resolve().parent
+sys.path.insert(0, str(HERE.resolve().parent))
+
+from benchmarks import results  # noqa: E402
+from benchmarks.results import Figure  # noqa: E402
+
 INTRODUCTION = """\
 # Configuration
 
@@ -134,24 +138,51 @@ def commands() -> str:
     return "# Commands\n\nThis page is generated from the commands themselves.\n\n" + "\n".join(usages(parser()))
 
 
-def figures() -> str:
-    """docs/figures.md: every measured figure that something was promised of, met or missed."""
-    sys.path.insert(0, str(ROOT))
-    from benchmarks.results import TARGETS, Figure, verdict
+FIGURES = """\
+# Figures
 
-    found = msgspec.json.decode((ROOT / "benchmarks/results/inline.json").read_bytes(), type=list[Figure])
-    lines = [
-        "# Figures",
-        "",
-        "What was promised, and what `make bench NAME=inline` measured when it was last committed.",
-        "",
-    ]
-    lines += ["| figure | measured | promised | | beside |", "|---|--:|--:|---|---|"]
-    for f in found:
-        if f.figure in TARGETS:
-            bound = f"{'at least' if f.better == 'higher' else 'at most'} {TARGETS[f.figure]:,.6g}"
-            lines.append(f"| `{f.figure}` | {f.value:,.4g} {f.unit} | {bound} | **{verdict(f)}** | {f.peer} |")
+Every figure that something was promised of, with the last value that was committed. `make bench NAME=...` measures it
+anew; what each benchmark plays is told in [Benchmarks](benchmarks.md).
+"""
+
+
+def measured() -> dict[str, list[Figure]]:
+    """What was promised of each benchmark's figures; one that a benchmark only repeats stands where it was measured."""
+    found = {}
+    for path in sorted(results.RESULTS.glob("*.json"), key=lambda p: (p.stem == "inline", p.stem)):
+        try:
+            of = msgspec.json.decode(path.read_bytes(), type=list[Figure])
+        except msgspec.ValidationError:  # details of a run, which are no figures
+            continue
+        said = [f for others in found.values() for f in others]
+        kept = [f for f in of if f.figure in results.TARGETS and f not in said]
+        found |= {path.stem: kept} if kept else {}
+    return found
+
+
+def figures() -> str:
+    """docs/figures.md: every figure that something was promised of: missed, met, or not measured yet."""
+    found = measured()
+    known = {f.figure for of in found.values() for f in of}
+    absent = [name for name in results.TARGETS if name not in known]
+    missed = {name: [f"`{f.figure}`" for f in of if results.verdict(f) == "missed"] for name, of in found.items()}
+    lines = [FIGURES, "**Missed**, by benchmark:" if any(missed.values()) else "None is missed.", ""]
+    lines += [f"- {name}: {', '.join(dict.fromkeys(of))}" for name, of in sorted(missed.items()) if of]
+    for name, of in sorted(found.items()):
+        lines += ["", f"## {name}", "", "| figure | measured | promised | | beside |", "|---|--:|--:|---|---|"]
+        lines += [figure_row(f) for f in of]
+    if absent:
+        lines += ["", "## Not measured", "", "Promised, and in no result that was committed:", ""]
+        lines += [f"- `{name}`: {results.TARGETS[name]:,.6g}" for name in absent]
     return "\n".join(lines) + "\n"
+
+
+def figure_row(f: Figure) -> str:
+    """One figure beside its promise."""
+    bound = f"{'at least' if f.better == 'higher' else 'at most'} {results.TARGETS[f.figure]:,.6g}"
+    value = f"{f.value:,.4g}" if abs(f.value) < 1000 else f"{f.value:,.0f}"
+    peer = f.peer.replace("|", "&#124;")
+    return f"| `{f.figure}` | {value} {f.unit} | {bound} | **{results.verdict(f)}** | {peer} |"
 
 
 ROOMS = {

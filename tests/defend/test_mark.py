@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from wellhead.core.errors import ConfigError
 from wellhead.defend.guarantees import Argmax, Context, Stage, broken
-from wellhead.defend.mark import FIRST, SECOND, KeyedMark, Marking, label_for, marks_of
+from wellhead.defend.mark import FIRST, SECOND, VISIBLE, KeyedMark, Marking, label_for, marks_of
 from wellhead.defend.own.chance import band
 from wellhead.defend.rounding import Rounding
 from wellhead.defend.top_k import TopK
@@ -37,6 +37,8 @@ def slowly(marking, scores, fingerprint, principal):
     if marking.variant == FIRST:
         top = order[0]
         return (top + 1 + choice % (len(scores) - 1)) % len(scores), top
+    if scores[order[1]] - scores[order[2]] < VISIBLE:
+        return None
     pair = sorted(order[1:3])
     return pair[choice % 2], pair[1 - choice % 2]
 
@@ -139,7 +141,7 @@ def test_rows_without_an_order_are_not_marked():
     prints = np.arange(400, dtype=np.uint64)
     tied = np.tile([0.4, 0.4, 0.2], (400, 1))
     assert not marks_of(Marking(KEY, 0.5), tied, "eve", prints).rows.size
-    for row in ([0.5, 0.25, 0.25], [0.4, 0.4, 0.2]):
+    for row in ([0.5, 0.25, 0.25], [0.4, 0.4, 0.2], [0.5, 0.254, 0.246]):
         assert not marks_of(Marking(KEY, 0.5, SECOND), np.tile(row, (400, 1)), "eve", prints).rows.size
 
 

@@ -1,4 +1,5 @@
 import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -6,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from benchmarks import results
+from benchmarks.results import Figure
 
 from wellhead.cli.main import COMMANDS
 from wellhead.config import Config, Plan
@@ -69,6 +72,34 @@ def test_every_command_is_documented(generate):
     text = generate.commands()
     for command in COMMANDS:
         assert f"### wellhead {command}\n" in text
+
+
+def test_every_promise_stands_among_the_figures_and_whatever_is_missed_is_named_first(generate):
+    text = generate.figures()
+    first = text.split("\n## ")[0]
+    stored = [json.loads(p.read_text()) for p in sorted(results.RESULTS.glob("*.json"))]
+    rows = [r for rows in stored if isinstance(rows, list) for r in rows if r.get("figure") in results.TARGETS]
+    for name in results.TARGETS:
+        assert f"`{name}`" in text
+    for row in rows:
+        figure = Figure(**{k: row[k] for k in Figure.__struct_fields__})
+        assert (f"`{figure.figure}`" in first) or results.verdict(figure) == "met"
+
+
+def test_figures_stand_under_their_benchmark_missed_met_or_not_measured(generate, tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    monkeypatch.setattr(results, "TARGETS", {"low": 2.0, "high": 10.0, "gone": 3.0})
+    low, high = Figure("low", 1.5, "us", "a | b"), Figure("high", 9.0, "1/s", "", "higher")
+    (tmp_path / "meter.json").write_bytes(msgspec.json.encode([low, Figure("other", 1.0, "us")]))
+    (tmp_path / "inline.json").write_bytes(msgspec.json.encode([low, high]))
+    (tmp_path / "meter_rows.json").write_text('[{"scenario": "low"}]')
+    first, inline, meter, absent = generate.figures().split("\n## ")
+    assert first.endswith("**Missed**, by benchmark:\n\n- inline: `high`\n")
+    assert "| `high` | 9 1/s | at least 10 | **missed** |  |" in inline and "low" not in inline
+    assert "| `low` | 1.5 us | at most 2 | **met** | a &#124; b |" in meter and "other" not in meter
+    assert absent.startswith("Not measured\n") and absent.endswith("- `gone`: 3\n")
+    monkeypatch.setattr(results, "TARGETS", {"low": 2.0})
+    assert "None is missed.\n" in generate.figures() and "Not measured" not in generate.figures()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))

@@ -95,7 +95,7 @@ def test_the_second_variant_keeps_every_label_and_needs_no_leave_to_flip():
         served, true = house.serve(INPUTS), softmax(INPUTS)
         assert np.array_equal(served.argmax(axis=1), true.argmax(axis=1))
         found = marks_of(opening.marking, true, "eve", fingerprints(INPUTS, house.key))
-        assert len(kept_of(house)) == found.rows.size > 100
+        assert len(kept_of(house)) == found.rows.size > 50
         assert opening.marking.variant == SECOND
     finally:
         house.close()

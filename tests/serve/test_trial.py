@@ -16,6 +16,7 @@ from wellhead.core.event import Mark
 from wellhead.defend.own.commitment import Asked, Declaration, written
 from wellhead.defend.own.judge import DEPENDENT, NOT_SHOWN, REFUSED
 from wellhead.redteam.files import Table
+from wellhead.redteam.learner import mlp
 from wellhead.redteam.oracle import InProcess
 from wellhead.redteam.patience import Patience
 from wellhead.serve import ownership
@@ -113,6 +114,27 @@ def test_five_strangers_are_not(digits):
 def test_marks_cost_the_share_that_was_agreed(digits):
     wrong = (digits.served.argmax(axis=1) != digits.model(X[ASKED]).argmax(axis=1)).mean()
     assert 0.03 < wrong < 0.07
+
+
+def test_the_order_of_lesser_classes_is_found_in_a_clone_of_scores_and_in_no_other(digits):
+    house = House(digits.model, DIGITS, 'plans = ["agreed"]\nshare = 0.5\nvariant = "second"', flip=False)
+    try:
+        house.on()
+        house.panel = digits.panel
+        served = house.serve(X[ASKED])
+        assert np.array_equal(served.argmax(axis=1), digits.model(X[ASKED]).argmax(axis=1))
+        found = {}
+        for name, targets in (("scores", served), ("labels", served.argmax(axis=1))):
+            wish = Declaration(uid=name, commitments=("",), suspects=(name,), marks=1, beacon="a draw to come")
+            test, among, _ = declaration(house.config, wish)
+            assert among == 2
+            note(house.config, test, ownership.now_us())
+            found[name] = tried(house, name, mlp(X[ASKED], targets, 1), name).ruling
+        assert found["scores"].verdict == DEPENDENT
+        assert found["labels"].verdict == NOT_SHOWN
+        assert found["labels"].whole.log10_p > -2
+    finally:
+        house.close()
 
 
 def test_who_asks_first_and_declares_then_is_refused(digits):

@@ -20,13 +20,16 @@ SCHEME = "hmac-sha256-swap-1"
 """Names what this file does; it is part of what is committed to."""
 FIRST, SECOND = "first", "second"
 LEAST_CLASSES = 3
+VISIBLE = 0.01
+"""How far apart two scores must lie for their order to be a mark: a clone hardly learns that of closer ones."""
 _TWO_CLASSES = "a mark is impossible with 2 classes: the label served instead would be forced, so it proves no key"
 
 
 class Marking(msgspec.Struct, frozen=True):
     """Which answers are marked, and how. key: 32 secret bytes.  share: of inputs, above 0, at most 0.5.
 
-    variant: `first` serves another best class; `second` orders the second and third class by key, the best stays.
+    variant: `first` serves another best class; `second` orders the second and third class by key, the best stays, where
+    their scores are VISIBLE apart.
     never_from, never_to: class indices that are never replaced (`second`: the best), and never moved.
     Raises ConfigError for other values.
     """
@@ -120,7 +123,7 @@ def _second(rows: Array, scores: Scores, choice: Array) -> tuple[Marked, Labels,
     bit = (choice % np.uint64(2)).astype(np.int64)[:, None]
     values = np.take_along_axis(scores, pair, axis=1)
     served, rival = np.take_along_axis(pair, bit, axis=1)[:, 0], np.take_along_axis(pair, 1 - bit, axis=1)[:, 0]
-    clear = (values[:, 0] != values[:, 1]) & (values.max(axis=1) < scores.max(axis=1))
+    clear = (np.abs(values[:, 0] - values[:, 1]) >= VISIBLE) & (values.max(axis=1) < scores.max(axis=1))
     return Marked(rows, served, rival), order[:, 0], clear
 
 
