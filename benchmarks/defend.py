@@ -1,7 +1,8 @@
 """Defences: what they promise on hard rows, what thieves get past them, what they cost, and what marks prove.
 
 `python -m benchmarks defend PART...` runs only those parts (guarantees, programmes, tables, marks, adaptive) and keeps
-the other figures of the last run. Results: defend.json, defend_tables.json, docs/pictures/defend-*.svg.
+the other figures of the last run. Results: defend.json, defend_tables.json, docs/pictures/defend-*.svg,
+and a section of docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -14,7 +15,16 @@ from typing import Any
 
 import msgspec
 
-from benchmarks import defend_adaptive, defend_guarantees, defend_lp, defend_marks, defend_plots, defend_tables, results
+from benchmarks import (
+    defend_adaptive,
+    defend_guarantees,
+    defend_lp,
+    defend_marks,
+    defend_plots,
+    defend_report,
+    defend_tables,
+    results,
+)
 from benchmarks.results import RESULTS, Figure
 from wellhead.defend.modelguard_w import ModelGuardW
 
@@ -77,6 +87,7 @@ def main() -> None:
         found |= {f.figure: f for f in figures}
         kept |= msgspec.to_builtins(more)
         write(list(found.values()), kept)
+    defend_report.write(list(found.values()), kept)
     results.show("defend", list(found.values()))
 
 

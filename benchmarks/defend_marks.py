@@ -27,7 +27,7 @@ SHORT = msgspec.structs.replace(CLONE, batch=64)
 TUNE = msgspec.structs.replace(CLONE, epochs=50, rate=1e-3)
 
 
-class Row(NamedTuple):
+class Row(msgspec.Struct, frozen=True):
     """One suspect. p: the chance that a stranger matches so many marks; accuracy: on rows that nobody trained on."""
 
     task: str

@@ -17,6 +17,8 @@ from wellhead.defend.guarantees import Argmax
 from wellhead.defend.spec import met
 
 TASKS = {"digits": digits, "tab20": tab20}
+LABELS, EARLIER = ("tab20", 2_000, "label_only", "soft"), 0.556
+"""A row, and its accuracy by another program that followed the same recipe."""
 KEY, GUESS = bytes(range(32)), bytes(32)
 
 
@@ -154,5 +156,7 @@ def figures(found: list[Cell]) -> list[Figure]:
             made.append(Figure(f"defend_{task}_{defence}", most.accuracy, "accuracy", peer))
         for defence in ("label_only", "modelguard_w", "modelguard_s"):
             made.append(Figure(f"defend_{task}_{defence}_soft", pick[defence, "soft"].accuracy, "accuracy", bound))
+    off = [abs(r.accuracy - EARLIER) for r in rows if (r.task, r.rows, r.defence, r.thief) == LABELS]
+    made += [Figure("defend_tab20_label_only_off", o, "accuracy", f"{EARLIER} by another program") for o in off]
     peer = f"{len(strict)} clones of strict defences, every weight"
     return [*made, Figure("label_only_thief_identical", float(np.mean(strict)), "share", peer, "higher")]

@@ -276,13 +276,16 @@ def _campaigns(rows: Sequence[ScenarioRow]) -> str:
             percent(r.recall),
             percent(r.precision),
             percent(r.swept, 2),
-            percent(r.fidelity, 1),
+            percent(r.fidelity, 1) if r.found else "**never alarmed**",
             percent(r.full, 1),
-            _ratio(r),
+            _ratio(r) if r.found else "–",
         ]
         for r in rows
     ]
-    said = "One work list, split over accounts that share nothing: no address, agent, time or e-mail pattern.\n\n"
+    said = (
+        "One work list, split over accounts that share nothing: no address, agent, time or e-mail pattern.\n"
+        "Runs in which a campaign was not found count with the clone of the full budget.\n\n"
+    )
     return said + table([*heads, ">union's clone then", ">full", ">disagreement"], body)
 
 
@@ -296,9 +299,9 @@ def _fails(rows: Sequence[ScenarioRow]) -> str:
         return ""
     said = (
         "Thieves that know the detector, that look like customers, or that were missed: share found under a promise\n"
-        "of 1 in 1,000, queries at the alarm, the clone then of the full budget's. No efficient observer can find\n"
-        "every thief (Karchmer, SaTML 2023): what is promised is the rate of false alarms, and the valve bounds what\n"
-        "anybody draws, found or not.\n\n"
+        "of 1 in 1,000, queries at the alarm, the clone then of the full budget's; beside **never**, that of the full\n"
+        "budget. No efficient observer can find every thief (Karchmer, SaTML 2023): what is promised is the rate of\n"
+        "false alarms, and the valve bounds what anybody draws, found or not.\n\n"
     )
     return said + _by_victim("scenario", shown, _failing) + "\n" + _notes(shown)
 
@@ -306,6 +309,8 @@ def _fails(rows: Sequence[ScenarioRow]) -> str:
 def _failing(row: ScenarioRow) -> str:
     if row.fidelity is None:
         return percent(row.found)
+    if row.rows is None:
+        return f"**never**: {percent(row.fidelity)}"
     named = "" if row.recall is None else f", {percent(row.recall)} of the members"
     return f"{percent(row.found)} at {_at(row)}{named}: {percent(row.fidelity)} of {percent(row.full)}"
 

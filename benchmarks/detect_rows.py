@@ -116,8 +116,7 @@ def _gang(found: Sequence[Found], gangs: Sequence[Gang]) -> ScenarioRow:
     ratios = _middle([ratio(g.fidelity, g.full) for g in gangs])
     plain = _plain(found, first.scenario, first.title, "campaign", len(gangs))
     alone = float(np.mean([g.alone for g in gangs]))
-    reading = float(np.median([g.reading for g in gangs]))
-    told = f"{first.title} against {plain['victim']}: {alone:.0%} alarm alone; union reads {reading:.2f} at the alarm"
+    told = f"{first.title} against {plain['victim']}: {alone:.0%} alarm alone; {_union(gangs)}"
     plain["note"] = f"{plain['note']}; {told}".lstrip("; ")
     return ScenarioRow(
         **plain,
@@ -137,6 +136,12 @@ def _gang(found: Sequence[Found], gangs: Sequence[Gang]) -> ScenarioRow:
         precision=_mean([g.precision for g in gangs]),
         swept=float(np.mean([g.swept for g in gangs])),
     )
+
+
+def _union(gangs: Sequence[Gang]) -> str:
+    """What the ledger of all members reads when the campaign is named."""
+    readings = [g.reading for g in gangs if g.rows != NEVER]
+    return f"union reads {np.median(readings):.2f} at the alarm" if readings else "the campaign never alarmed"
 
 
 def _poisoned(found: Sequence[Found]) -> list[ScenarioRow]:

@@ -49,6 +49,19 @@ TARGETS = {
     "campaign_recall": 0.9,
     "campaign_honest_swept": 0.01,
     "peers_beaten_share": 1.0,
+    "guarantee_failures": 0.0,
+    "slowest_defence_us_k100": 100.0,
+    "modelguard_w_us_k100": 1_200.0,
+    "modelguard_w_gap": 1.4e-8,
+    "modelguard_w_infeasible": 0.0,
+    "label_only_thief_identical": 1.0,
+    "defend_tab20_label_only_off": 0.02,
+    "defend_tab20_modelguard_w_soft": 0.35,
+    "mark_p_digits": 1e-6,
+    "mark_p_tab20": 1e-6,
+    "mark_p_independent_min": 0.05,
+    "adaptive_honest_unchanged": 0.995,
+    "adaptive_best_thief_minus_label_only": 1.0,
 }
 """What the project has promised of a figure, in the figure's own unit."""
 

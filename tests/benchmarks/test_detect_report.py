@@ -129,9 +129,19 @@ def test_failures_are_listed_with_the_hard_scenarios():
     fails = text.split("## Where Wellhead fails")[1].split("\n## ")[0]
     assert "A12 mimic" in fails
     assert "asks what a tenant asks" in fails
-    assert re.search(r"A4 knockoff \|.*0 % at never", fails)
+    assert re.search(r"^\| A4 knockoff \|.*\*\*never\*\*: 84 % \|$", fails, re.MULTILINE)
     assert "A1 uniform" not in fails
     assert "A9" not in fails
+
+
+def test_a_campaign_that_was_never_found_has_no_clone_at_the_alarm():
+    some = {"victim": "adult", "kind": "campaign", "seeds": 3, "n": 3, "accounts": 5, "recall": 0.0, "swept": 0.0}
+    never = ScenarioRow(scenario="A9", title="5 accounts", found=0.0, fidelity=0.84, full=0.84, ratio=1.0, **some)
+    text = report.render(FIGURES, [never], DETAILS, set())
+    table = text.split("## Campaigns")[1].split("\n## ")[0]
+    assert "| A9 5 accounts | adult | 5 | 0 % | 0 % | – | 0.00 % | **never alarmed** | 84.0 % | – |" in table
+    fails = text.split("## Where Wellhead fails")[1].split("\n## ")[0]
+    assert "| A9 5 accounts | **never**: 84 % |" in fails
 
 
 def test_the_same_results_write_the_same_bytes(folder):

@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 from benchmarks.detect_cell import Alike, Cell, Poisoned, Run
 from benchmarks.detect_gangs import Gang
@@ -39,6 +40,22 @@ def test_seeds_become_one_row_and_segments_are_pooled():
     assert held["A15"].found == 0.25 and held["A15"].coarse_found == 1.0 and "2.0%" in held["A15"].title
     assert held["A9"].recall == pytest.approx(0.9) and "20% alarm alone" in held["A9"].note
     assert [(s.test, s.alarms) for s in details(cells).segments] == [(1000, 13)]
+
+
+def test_of_a_campaign_that_never_alarmed_nothing_is_said_about_the_alarm():
+    cells = [found(1, 4, 128, 0.6), found(2, 4, 128, 0.6)]
+
+    def noted(*alarmed):
+        changes = [{} if a else {"rows": -1, "reading": 0.9} for a in alarmed]
+        held = [
+            msgspec.structs.replace(c, gangs=(msgspec.structs.replace(c.gangs[0], **more),))
+            for c, more in zip(cells, changes, strict=True)
+        ]
+        return next(r.note for r in rows(held) if r.scenario == "A9")
+
+    assert noted(True, True).endswith("20% alarm alone; union reads 0.70 at the alarm")
+    assert noted(True, False).endswith("union reads 0.70 at the alarm")
+    assert noted(False, False).endswith("20% alarm alone; the campaign never alarmed")
 
 
 def test_figures_have_the_names_that_were_promised():

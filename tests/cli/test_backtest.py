@@ -70,7 +70,7 @@ def test_a_rule_file_an_expression_and_logs_say_the_same(place, capsys, monkeypa
 def test_people_are_shown_shares_days_and_reviews(place, capsys):
     assert command(place, "rows>=100") == 0
     said = capsys.readouterr().out
-    assert "Would have hit 1 principals, 2.4 % of all" in said
+    assert "Would have hit 1 principal, 2.4 % of all" in said
     assert "Reviewed as theft: 1 of 1 hit" in said and "Reviewed as honest: 0 of 1 hit" in said
     assert "large" in said and "█" in said
 

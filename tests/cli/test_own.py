@@ -55,7 +55,7 @@ def test_a_clone_is_declared_asked_and_found(drawn, tmp_path, capsys):
     told = json.loads((tmp_path / "own.json").read_bytes())
     assert told["ruling"]["verdict"] == "dependent"
     assert told["grinding"]["keys"] == 50
-    assert "The suspect depends on our answers" in (tmp_path / "own.html").read_text()
+    assert "Evidence that the suspect depends on our answers" in (tmp_path / "own.html").read_text()
     assert verify(drawn, "found", "clone", tmp_path) == 2
     assert "second declaration" in capsys.readouterr().err
 

@@ -3,9 +3,14 @@ import sys
 import msgspec
 import numpy as np
 import pytest
+from validations import VALIDATION
 
+from wellhead.cli import validate
+from wellhead.cli.validate import show
+from wellhead.core.errors import ConfigError
 from wellhead.redteam import curves
 from wellhead.redteam.learner import LEARNERS
+from wellhead.redteam.matrix import Step
 from wellhead.redteam.validation import Validation
 from wellhead.serve import policies
 
@@ -45,8 +50,9 @@ def test_a_matrix_a_claim_and_a_report(here, wellhead):
     code, out, err = wellhead(*VALIDATE, "--defences", "top_k:2+round:1")
     assert code == 0
     assert "none: best thief" in err and "your config: best thief" in err
-    for said in ("Policies against thieves", "top_k:2+round:1", "What honest customers notice", "With policy none",
-                 "unchanged on all 100 evaluation inputs", "Label-only is the ceiling", "not measured", "lower bounds"):  # fmt: skip
+    for said in ("Policies against thieves", "top_k:2+round:1", "What honest customers notice", "With policy none"):
+        assert said in out, said
+    for said in ("unchanged on all 100 evaluation", "Label-only is the ceiling", "not measured", "lower bounds"):
         assert said in out, said
     study = msgspec.json.decode((here / "wellhead-validate" / "study.json").read_bytes(), type=Validation)
     assert [t.policy for t in study.tried] == ["none", "label_only", "round:2", "top_k:2+round:1", "your config"]
@@ -72,6 +78,27 @@ def test_members_are_looked_for_where_they_are_given(here, wellhead):
     code, out, _ = wellhead(*VALIDATE, "--members", "m.npz", "--nonmembers", "n.npz", "--json")
     study = msgspec.json.decode(out.encode(), type=Validation)
     assert code == 0 and study.find("none").by_scores is not None and study.find("none").by_labels is not None
+
+
+def test_progress_is_drawn_on_a_terminal_and_nothing_found_is_an_error(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    steps = [
+        Step("none", "plain, seed 0", 1, 2),
+        Step("none", "done", 2, 2, VALIDATION.tried[0]),
+        Step("", "done", 2, 2, None, VALIDATION),
+    ]
+    assert show(steps) is VALIDATION
+    assert "none: best thief soft, 95.0 % ± 0.4" in capsys.readouterr().err
+    with pytest.raises(ConfigError):
+        show(steps[:1], quiet=True)
+
+
+def test_a_model_that_is_not_asked_is_said(here, wellhead, monkeypatch):
+    more = '[stances.reduce]\nupstream = "http://127.0.0.1:9"\n'
+    (here / "wellhead.toml").write_text((here / "wellhead.toml").read_text() + more)
+    monkeypatch.setattr(validate, "show", lambda steps, quiet: VALIDATION)
+    code, out, _ = wellhead(*VALIDATE)
+    assert code == 0 and "warning: your config has stances with an upstream of their own" in out
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 
 from wellhead.core.errors import ConfigError
-from wellhead.detect.backtest import Reader, Tally, of_expression, of_rule
+from wellhead.detect.backtest import Tally, of_expression, of_rule
 from wellhead.detect.detectors import Detectors
-from wellhead.detect.held import Held
 from wellhead.detect.looks import Looking
+from wellhead.detect.reader import Reader
 from wellhead.detect.rules import shipped
 from wellhead.detect.signals.unique import Unique
 from wellhead.meter.sketch import Sketches
@@ -88,18 +88,13 @@ def test_nothing_seen_is_nothing_found():
     assert (found.hits, found.share, found.days, found.theft) == ((), 0.0, (), (0, 0))
 
 
-@pytest.mark.parametrize("field", ["unique", "unique_ratio", "label_evenness", "full_confidence_ratio"])
-def test_what_the_logs_lack_never_holds_whichever_side_is_asked_for(field):
-    reader = Reader(Detectors([Unique]), held=Held())
-    test = of_expression(f"{field}<=0.5 and rows>=16", reader)
-    same = rows(["p"] * 64, [7] * 64, confidence=np.full(64, 0.5, np.float32))
-    looks = Looking(reader, Sketches(), 30.0, origin_s=1.7e9 - 5).fold(same)
-    assert test.hits(looks) == []
-    assert list(reader.silent(test.names)) == [field]
-    reader.held.notice(same)
-    looks = Looking(reader, Sketches(), 30.0, origin_s=1.7e9 - 5).fold(same)
-    assert test.hits(looks)
-    assert reader.silent(test.names) == {}
+@pytest.mark.parametrize(("text", "noted"), [("unique>=95", True), ("unique_ratio<0.1", True), ("unique>=0.9", False)])
+def test_a_threshold_that_nobody_came_near_is_shown_beside_what_was_seen(text, noted):
+    found = tallied(of_expression(f"rows>=16 and {text}", READER), rows(["p"] * 64, range(64)))
+    said = [f"`{text}` held of nobody: the values seen lie in {n} to {n}" for n in ("0.9923", "1")]
+    assert (not found.hits) == noted
+    assert bool(set(said) & set(found.notes)) == noted
+    assert len(found.notes) == noted
 
 
 def test_the_span_is_that_of_the_requests():

@@ -85,6 +85,29 @@ def test_disabled_rules_are_out():
     assert "volume" not in {rule.name for rule in Rules(disabled=("volume",)).rules}
 
 
+TWO = """
+[[conditions]]
+field = "unique_ratio"
+op = "{}"
+value = {}
+[[hit]]"""
+
+
+@pytest.mark.parametrize(("op", "value"), [(">=", 2.0), (">", 1.0), ("<", 0.0), ("<=", -0.1), (">=", "nan")])
+def test_a_rule_that_can_never_hit_is_refused(op, value):
+    with pytest.raises(ConfigError, match="own.toml: what is asked of `unique_ratio` can never hold; it is 0 to 1"):
+        parse(OWN.replace("[[hit]]", TWO.format(op, value), 1), "own.toml")
+
+
+def test_conditions_that_leave_one_value_can_hold_and_those_that_leave_none_cannot():
+    both = OWN.replace("[[hit]]", TWO.format(">=", 1), 1)
+    assert parse(both.replace("[[hit]]", TWO.format("<=", 1), 1), "own.toml")
+    with pytest.raises(ConfigError, match="can never hold"):
+        parse(both.replace("[[hit]]", TWO.format("<", 1), 1), "own.toml")
+    with pytest.raises(ConfigError, match="`volume_3600s` can never hold; it is 0 or more"):
+        parse(OWN.replace("value = 5", "value = inf"), "own.toml")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

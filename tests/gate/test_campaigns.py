@@ -107,7 +107,9 @@ def test_the_members_of_a_campaign_are_graded_by_what_they_drew_together():
     assert graded(actions) == ["a", "b", "c"] and isinstance(actions[3], Alert)
     assert "3 principals together (one source of inputs) drew 75.0 %" in actions[0].decision.reason
     assert found.judge([(CAMPAIGN, READING)], 1e-3, NOW + 300) == []
-    assert graded(campaigns(GRADED).judge([(msgspec.structs.replace(CAMPAIGN, p_value=0.01), READING)], 1e-3, NOW)) == []
+    assert (
+        graded(campaigns(GRADED).judge([(msgspec.structs.replace(CAMPAIGN, p_value=0.01), READING)], 1e-3, NOW)) == []
+    )
     assert graded(campaigns(GRADED).judge([(CAMPAIGN, None)], 1e-3, NOW)) == []
 
 

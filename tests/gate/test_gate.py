@@ -216,7 +216,9 @@ def test_a_delay_is_another_for_each_and_the_same_when_asked_the_same_way():
 
 
 def test_a_challenge_is_refused_until_it_is_solved_and_costs_nothing_before():
-    g = gate('mode = "enforce"\n[stances.challenge]\nchallenge_bits = 18\n[limits]\nrows_per_minute = 1\nburst_rows = 1')
+    g = gate(
+        'mode = "enforce"\n[stances.challenge]\nchallenge_bits = 18\n[limits]\nrows_per_minute = 1\nburst_rows = 1'
+    )
     g.decide(decision(Stance.CHALLENGE))
     for _ in range(3):
         refused = g.admit(ANN, query(), NOW)

@@ -92,7 +92,8 @@ def test_what_can_never_be_used_or_changes_nothing_is_an_error_with_a_remedy(tex
         '[[grades]]\nstance = "reduce"\ndrawn = 0.3',
         '[[grades]]\nstance = "delay"\ndrawn = 0.3',
         '[stances.watch]\ndelay_s = [0, 1]\n[[grades]]\nstance = "watch"\ndrawn = 0.3',
-        '[exposure]\nexposure = "label"\n[plans.gold.exposure]\nexposure = "top_k"\n[[grades]]\nstance = "reduce"\np = 0.1',
+        '[exposure]\nexposure = "label"\n[plans.gold.exposure]\nexposure = "top_k"\n'
+        '[[grades]]\nstance = "reduce"\np = 0.1',
     ],
 )
 def test_what_can_be_used_compiles(text):

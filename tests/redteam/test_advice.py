@@ -2,7 +2,17 @@ import msgspec
 import pytest
 
 from wellhead.core.errors import ConfigError
-from wellhead.redteam.advice import Rows, Terms, advise, best_policy, candidates, drawn_at, from_study, quota_for, rows_to
+from wellhead.redteam.advice import (
+    Rows,
+    Terms,
+    advise,
+    best_policy,
+    candidates,
+    drawn_at,
+    from_study,
+    quota_for,
+    rows_to,
+)
 from wellhead.redteam.goal import COST, DAYS, FIDELITY, Goal
 from wellhead.redteam.outcome import Mark, Outcome, Prices, Study
 from wellhead.redteam.validation import OWN, UNDEFENDED, Notice, Point, Taken, Tried, Validation

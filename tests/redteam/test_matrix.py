@@ -46,7 +46,9 @@ def tried(model, pool, trials, terms=None, **known):
     oracle = InProcess(lambda x: asked.append(x) or model(x), clock=Simulated())
     known = Known(pool=pool, shape=(4,), low=np.full(4, -5.0), high=np.full(4, 5.0), **known)
     steps = list(
-        validate(Desk(oracle, UNLIMITED, Transcript()), known, trials, terms or Terms(budget=60, seeds=2, judges=pool[:80]))
+        validate(
+            Desk(oracle, UNLIMITED, Transcript()), known, trials, terms or Terms(budget=60, seeds=2, judges=pool[:80])
+        )
     )
     return steps, np.concatenate(asked)
 
@@ -60,8 +62,10 @@ def test_policies_are_compared_like_with_like(softmax, pool):
     assert open_.notice.kept == open_.notice.answered == 80 and open_.notice.l1_max == 0
     assert shut.notice.l1_max > 0 and shut.notice.kept == 80
     takings = [{t.thief: t for t in tried.takings} for tried in (open_, shut)]
-    assert takings[0]["label-only"] == takings[1]["label-only"] == msgspec.structs.replace(
-        takings[1]["soft"], thief="label-only"
+    assert (
+        takings[0]["label-only"]
+        == takings[1]["label-only"]
+        == msgspec.structs.replace(takings[1]["soft"], thief="label-only")
     )
     assert takings[0]["soft"].end.fidelity > takings[1]["soft"].end.fidelity
     assert takings[0]["repeats"].rows == 180 and len(takings[0]["soft"].shares) == 2
@@ -118,7 +122,11 @@ def test_a_small_pool_is_said_and_topped_up(softmax, pool):
 
 @pytest.mark.parametrize(
     ("model", "rows", "said"),
-    [(lambda x: np.asarray(x).sum(axis=1), 100, "regressor"), (lambda x: None, 100, "got nothing"), (None, 0, "--pool")],
+    [
+        (lambda x: np.asarray(x).sum(axis=1), 100, "regressor"),
+        (lambda x: None, 100, "got nothing"),
+        (None, 0, "--pool"),
+    ],
 )
 def test_what_cannot_be_tried_is_said(model, rows, said, pool):
     with pytest.raises(ConfigError, match=said):

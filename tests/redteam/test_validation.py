@@ -9,7 +9,9 @@ from wellhead.redteam.validation import OWN, Point, Taken, Tried, Validation, ov
 
 
 def taken(thief, *heights):
-    curve = tuple(Point(inputs=50 * (i + 1), rows=50 * (i + 1), fidelity=h, low=h, high=h) for i, h in enumerate(heights))
+    curve = tuple(
+        Point(inputs=50 * (i + 1), rows=50 * (i + 1), fidelity=h, low=h, high=h) for i, h in enumerate(heights)
+    )
     return Taken(thief=thief, curve=curve)
 
 

@@ -149,7 +149,9 @@ def ask_once(worker, name, inputs, now_s=NOW):
 
 
 def drawn_of(worker, *names):
-    return {n: (r.rows, r.replication, r.bits) for n in names for r in [worker.observer.damage.readings.get((n,))] if r}
+    """(rows, replication, drawn, bits) of those who have a reading."""
+    held = {n: worker.observer.damage.readings.get((n,)) for n in names}
+    return {n: (r.rows, r.replication, r.drawn, r.bits) for n, r in held.items() if r is not None}
 
 
 def test_a_restart_reads_again_what_a_guilty_principal_of_few_rows_has_drawn(promised, clock):

@@ -24,9 +24,12 @@ def model(x):
     return powers / powers.sum(axis=1, keepdims=True)
 
 
+FIT = profiles.fit_profile
+
+
 @functools.cache
 def fitted():
-    return profiles.fit_profile(POOL, as_answer(model(POOL)), profiles.spec_of(parse("")))
+    return FIT(POOL, as_answer(model(POOL)), profiles.spec_of(parse("")))
 
 
 @pytest.fixture

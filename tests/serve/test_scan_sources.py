@@ -76,8 +76,30 @@ def test_where_nothing_else_is_read_a_damaged_file_is_an_error(folder):
 
 def test_lines_of_which_none_can_be_read_are_no_success(folder):
     _, counted = read(Question(logs=(str(folder / "odd.log"),), format=named("json")))
-    assert "got 1 lines of which none can be read" in unread(counted)
+    assert "got 1 line of which none can be read" in unread(counted)
     assert unread(Counted()) == unread(read(Question(logs=(str(folder / "a.jsonl"),)))[1]) == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"time": ("nope",)}, "no time was found at nope, read as `auto`: see `time` and `time_format`, or --time"),
+        ({"time_format": "%H o'clock"}, "read as `%H o'clock`"),
+        ({"principal": ("x", "/y"), "credential": (), "address": ()}, "no caller was found at x, /y: see `principal`"),
+    ],
+)
+def test_a_setting_by_which_every_line_is_malformed_is_named(folder, changes, said):
+    _, counted = read(Question(logs=(str(folder / "a.jsonl"),), changes=changes))
+    assert (counted.bad, counted.requests) == (100, 0)
+    assert said in unread(counted)
+    assert said in counted.hints[0]
+
+
+def test_no_setting_is_blamed_where_some_lines_are_whole(folder):
+    with (folder / "a.jsonl").open("a") as f:
+        f.write('{"principal": "p"}\n')
+    _, counted = read(Question(logs=(str(folder / "a.jsonl"),)))
+    assert (counted.bad, counted.hints) == (1, [])
 
 
 @pytest.mark.parametrize("paths", ["(", "[a-", "(?<=x)y"])

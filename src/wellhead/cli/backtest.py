@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from wellhead.cli.ask import add_config
-from wellhead.cli.plain import plain
+from wellhead.cli.plain import plain, whole
 from wellhead.core.errors import ConfigError
-from wellhead.core.words import share
+from wellhead.core.words import count, share
 
 if TYPE_CHECKING:
     from wellhead.config import Config
-    from wellhead.detect.backtest import Backtest, Reader, Test
+    from wellhead.detect.backtest import Backtest, Test
     from wellhead.detect.held import Held
     from wellhead.detect.looks import Looking, Looks
+    from wellhead.detect.reader import Reader
     from wellhead.serve.scan_words import Counted, Question
 
 _BARS = " ▁▂▃▄▅▆▇█"
@@ -37,7 +38,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     add_config(p)
     p.add_argument("--logs", nargs="+", default=[], metavar="LOG", help="instead of the config's own log")
     p.add_argument("--format", default="", metavar="NAME", help="of the logs: as in `wellhead scan`")
-    p.add_argument("--top", type=int, default=20, metavar="N", help="principals shown (default: %(default)s)")
+    p.add_argument("--top", type=whole, default=20, metavar="N", help="principals shown (default: %(default)s)")
     p.add_argument("--json", action="store_true", help="all of it as JSON")
     p.set_defaults(run=run)
 
@@ -82,8 +83,9 @@ def backtested(config: Config, rule: str, question: Question | None, counted: Co
     counted: told what was met in those.  Raises ConfigError where there is no such rule or no history.
     """
     from wellhead.cli.past import folded, survey_of
-    from wellhead.detect.backtest import Reader, Tally
+    from wellhead.detect.backtest import Tally
     from wellhead.detect.held import Held
+    from wellhead.detect.reader import Reader
     from wellhead.serve import profiles, promises
 
     folder, profile = Path(config.audit.directory), profiles.load(config)
@@ -107,7 +109,9 @@ def backtested(config: Config, rule: str, question: Question | None, counted: Co
         tally.saw(counted.first_s, counted.last_s)
     reviews = reviewed(folder) if (folder / "entries").is_dir() else {}
     found = tally.done(promises.budget_of(config).period_days, reviews)
-    return msgspec.structs.replace(found, silent=reader.silent(tally.test.names))
+    # a promise is made of what its log has
+    names = () if question is None and rule == "promise" else tally.test.names
+    return msgspec.structs.replace(found, silent=reader.silent(names))
 
 
 def test_of(rule: str, config: Config, reader: Reader) -> Test:
@@ -178,7 +182,7 @@ def show(found: Backtest, top: int, counted: Counted) -> None:
     console = Console(highlight=False)
     lines = [*words(found), *silence(found.silent)]
     if counted.files:
-        lines = [f"{counted.lines:,} lines of the logs, {counted.bad:,} malformed", *met(counted), *lines]
+        lines = [f"{count(counted.lines, 'line')} of the logs, {counted.bad:,} malformed", *met(counted), *lines]
     for line in lines:
         console.print(plain(line), markup=False, soft_wrap=True)
     if found.hits:
@@ -190,22 +194,27 @@ def show(found: Backtest, top: int, counted: Counted) -> None:
 def words(found: Backtest) -> Iterator[str]:
     """What the test would have done, in a few lines."""
     yield (
-        f"{found.test}: {_day(found.first_s)} to {_day(found.last_s)}, {found.principals:,} principals, "
+        f"{found.test}: {_day(found.first_s)} to {_day(found.last_s)}, {count(found.principals, 'principal')}, "
         f"{found.judged:,} with enough rows to be judged"
     )
     yield (
-        f"Would have hit {len(found.hits):,} principals, {share(found.share)} of all; "
-        f"{1000 * found.rate:.1f} of 1,000 principals in a period of {found.period_days:g} days"
+        f"Would have hit {count(len(found.hits), 'principal')}, {share(found.share)} of all; "
+        f"{1000 * found.rate:.1f} of 1,000 principals in a period of {_days(found.period_days)}"
     )
     if found.last_s - found.first_s < found.period_days * 86_400:
         yield "This is less than one whole period: more would be hit in one."
     for word, (hit, of) in (("theft", found.theft), ("honest", found.honest)):
         if of:
             yield f"Reviewed as {word}: {hit} of {of} hit"
+    yield from found.notes
     if found.hits:
         yield f"First hits by day: {sparkline(found.days)}  (at most {max(found.days)})"
     if found.test.startswith("promise"):
         yield "Where the promise was made from this history, its rate here is no test of it."
+
+
+def _days(n: float) -> str:
+    return "1 day" if n == 1 else f"{n:g} days"
 
 
 def sparkline(counts: tuple[int, ...]) -> str:

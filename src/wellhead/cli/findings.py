@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from wellhead.cli.ask import add_config, ask_gate, until
+from wellhead.cli.plain import whole
 from wellhead.core.words import drawn
 from wellhead.serve.status import Ask, FindingRow
 
@@ -17,7 +19,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         dest="verb", metavar="VERB", required=True
     )
     listing = verbs.add_parser("list", help="findings, the newest first")
-    listing.add_argument("-n", "--rows", type=int, default=20, help="findings shown (default: %(default)s)")
+    listing.add_argument("-n", "--rows", type=whole, default=20, help="findings shown (default: %(default)s)")
     listing.add_argument("--open", action="store_true", help="only those that nobody has closed")
     listing.set_defaults(run=run_list)
     show = verbs.add_parser("show", help="one finding whole, with its evidence")
@@ -84,11 +86,14 @@ def _print(rows: tuple[FindingRow, ...], arguments: argparse.Namespace) -> bool:
 
 def run_list(arguments: argparse.Namespace) -> int:
     """Print the findings."""
-    rows = ask_gate(
-        arguments, Ask(ask="findings", top=arguments.rows, verdict="open" if arguments.open else "")
-    ).findings
-    if not _print(rows or (), arguments):
-        print("\n".join(map(line, rows or ())) or "no findings")
+    asked = Ask(ask="findings", top=arguments.rows + 1, verdict="open" if arguments.open else "")
+    found = ask_gate(arguments, asked).findings or ()
+    rows, more = found[: arguments.rows], len(found) > arguments.rows
+    if not _print(rows, arguments):
+        print("\n".join(map(line, rows)) or ("none shown" if more else "no findings"))
+    if more:
+        older = f"there are older ones; -n {2 * max(arguments.rows, 10)} shows more"
+        print(older, file=sys.stderr if arguments.json else sys.stdout)
     return 0
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from wellhead.cli.ask import add_config
 from wellhead.core.errors import ConfigError
-from wellhead.core.words import chance, share
+from wellhead.core.words import chance, count, share
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from wellhead.meter.view import Views
 
 DAYS = 30.0
+_MOST_DAYS = 36_500.0
 _DAY_S = 86_400.0
 _SEED = 20_240_024
 _NAMED, _EDGES = 12, 8
@@ -54,8 +55,11 @@ def run(arguments: argparse.Namespace) -> int:
     from wellhead.detect.link.link import link
     from wellhead.serve import profiles, promises
 
-    if arguments.days <= 0:
-        raise ConfigError(f"expected --days above 0, got {arguments.days:g}")
+    if not 0 < arguments.days <= _MOST_DAYS:
+        raise ConfigError(
+            f"expected --days above 0, and at most {_MOST_DAYS:,.0f}, got {arguments.days:g}",
+            f"without it the last {DAYS:g} days are looked at",
+        )
     config = load(arguments.config)
     profile = profiles.load(config)
     if profile is None:
@@ -167,7 +171,7 @@ def show(cases: list[Case], principals: int, note: str) -> None:
     if note:
         _say(console, note)
     if not cases:
-        _say(console, f"No campaign among {principals} principals.")
+        _say(console, f"No campaign among {count(principals, 'principal')}.")
         return
     table = Table("campaign", box=None, header_style="bold")
     for head in ("members", "inputs", "replication", "attainable", "p", "kinds"):
@@ -198,7 +202,7 @@ def sentences(number: int, case: Case) -> list[str]:
     lines.append(f"  Compared: {c.comparison}.")
     lines += [f"  {e.a} - {e.b}: {'; '.join(e.reasons)}." for e in c.edges[:_EDGES]]
     if len(c.edges) > _EDGES:
-        lines.append(f"  and {len(c.edges) - _EDGES} ties more (--json shows all).")
+        lines.append(f"  and {count(len(c.edges) - _EDGES, 'more tie')} (--json shows all).")
     return lines
 
 

@@ -135,7 +135,7 @@ def headline(told: Told) -> str:
     """The verdict and its reasons."""
     why = "; ".join(told.ruling.reasons)
     return {
-        "dependent": "The suspect depends on our answers",
+        "dependent": "Evidence that the suspect depends on our answers",
         "not shown": f"Dependence is not shown: {why}",
         "refused": f"No verdict: {why}",
     }[told.ruling.verdict]

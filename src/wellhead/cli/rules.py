@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wellhead.core.errors import ConfigError
+from wellhead.core.words import count
 
 if TYPE_CHECKING:
     from wellhead.detect.rules import Rule, Rules
@@ -39,7 +40,7 @@ def run_test(arguments: argparse.Namespace) -> int:
     for failure in failures:
         print(f"{failure.rule}: expected a {failure.expected} on {failure.example}")
     examples = sum(len(rule.hit) + len(rule.miss) for rule in rules.rules)
-    print(f"{len(rules.rules)} rules, {examples} examples, {len(failures)} wrong")
+    print(f"{count(len(rules.rules), 'rule')}, {count(examples, 'example')}, {len(failures)} wrong")
     return 1 if failures else 0
 
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from wellhead.cli.plain import plain
+from wellhead.cli.plain import plain, whole
 from wellhead.cli.scan_shown import show, show_quick, write_csv, write_quick
-from wellhead.core.errors import ConfigError
+from wellhead.core.errors import ConfigError, WellheadError
 
 if TYPE_CHECKING:
     from wellhead.capture.importers.blocks import Progress
     from wellhead.detect.promise import Promise
     from wellhead.serve.scan_words import Counted, Question
 
+T = TypeVar("T")
 FIELDS = (
     "time",
     "principal",
@@ -32,6 +33,8 @@ FIELDS = (
     "status",
 )
 """Keys of the mapping that an option of the same name replaces."""
+_DETECTING = ("profile", "promise", "population", "principals", "rules")
+"""Options of which --quick makes nothing."""
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -47,9 +50,9 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     p.add_argument("--population", default="", metavar="FILE", help="of `wellhead calibrate`: look for campaigns")
     p.add_argument("--principals", default="", metavar="FILE", help="of `wellhead principals import`")
     p.add_argument("--rules", action="append", default=[], metavar="FILE", help="more rule files (TOML)")
-    p.add_argument("--ledgers", type=int, default=512, metavar="N", help="principals whose ledgers are summed")
+    p.add_argument("--ledgers", type=whole, default=512, metavar="N", help="principals whose ledgers are summed")
     p.add_argument("--quick", action="store_true", help="five plain aggregates a principal, and no detectors")
-    p.add_argument("--top", type=int, default=20, metavar="N", help="rows shown (default: %(default)s)")
+    p.add_argument("--top", type=whole, default=20, metavar="N", help="rows shown (default: %(default)s)")
     shape = p.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="all of it as JSON")
     shape.add_argument("--csv", action="store_true", help="one line a finding and member")
@@ -112,7 +115,9 @@ def question_of(arguments: argparse.Namespace) -> Question:
     from wellhead.store.registry import Registry
 
     profile = arguments.profile or _beside(arguments.logs)
-    promise = Promise.from_bytes(_bytes(arguments.promise)) if arguments.promise else None
+    promise = _made("--promise", arguments.promise, Promise.from_bytes, _CALIBRATE)
+    if arguments.principals and not Path(arguments.principals).exists():
+        raise ConfigError(f"expected a file at {arguments.principals}, got none", "see `wellhead principals import`")
     registry = Registry.load(Path(arguments.principals)) if arguments.principals else Registry()
     changes: dict[str, Any] = {f: (value,) for f in FIELDS if (value := getattr(arguments, f))}
     if arguments.paths:
@@ -121,10 +126,10 @@ def question_of(arguments: argparse.Namespace) -> Question:
         logs=tuple(arguments.logs),
         format=named(arguments.format) if arguments.format else None,
         changes=changes,
-        profile=Profile.from_bytes(_bytes(profile)) if profile else None,
+        profile=_made("--profile", profile, Profile.from_bytes, "`wellhead profile fit` writes one"),
         promise=promise,
         segments=Segments(_words(promise), registry.declared),
-        population=Population.from_bytes(_bytes(arguments.population)) if arguments.population else None,
+        population=_made("--population", arguments.population, Population.from_bytes, _CALIBRATE),
         rules=Rules({name: read_file(name) for name in arguments.rules}),
         cohort=registry.cohort,
         ledgers=arguments.ledgers,
@@ -138,11 +143,19 @@ def _beside(logs: list[str]) -> str:
     return str(found[0]) if found else ""
 
 
-def _bytes(name: str) -> bytes:
+_CALIBRATE = "`wellhead calibrate` writes one"
+
+
+def _made(option: str, name: str, maker: Callable[[bytes], T], remedy: str) -> T | None:
+    """What the file that an option names holds; raises ConfigError that says both, and what makes such a file."""
     try:
-        return Path(name).read_bytes()
+        return maker(Path(name).read_bytes()) if name else None
     except OSError as e:
-        raise ConfigError(f"expected a file at {name}, got: {e.strerror}") from e
+        raise ConfigError(f"{option}: expected a file at {name}, got: {e.strerror}", remedy) from e
+    except WellheadError as e:
+        raise ConfigError(f"{option} {name}: {e.message}", remedy) from e
+    except (TypeError, KeyError, ValueError) as e:
+        raise ConfigError(f"{option} {name}: expected one of this release, got another", remedy) from e
 
 
 @contextmanager
@@ -169,6 +182,9 @@ def run_quick(arguments: argparse.Namespace) -> int:
     from wellhead.serve.scan_sources import sources
     from wellhead.serve.scan_words import Counted
 
+    detectors = [word for word in _DETECTING if getattr(arguments, word)]
+    if detectors:
+        raise ConfigError(f"expected --quick alone, got --{detectors[0]} too", "it runs no detectors: leave one out")
     counted = Counted()
     found = quick(sources(question_of(arguments), counted))
     if arguments.json:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from wellhead.cli.plain import cell, plain
+from wellhead.core.words import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,13 +41,13 @@ def show(found: Scanned, top: int) -> None:
 def summary(found: Scanned) -> list[str]:
     """What was read, in a few lines."""
     lines = [
-        f"{found.lines:,} lines of {_count(found.files, 'file')} "
+        f"{count(found.lines, 'line')} of {count(found.files, 'file')} "
         f"({', '.join(found.formats) or 'nothing'}), {found.bad:,} malformed; "
-        f"{found.requests:,} requests, {found.answered:,} answered inference calls, {found.rows:,} rows of "
-        f"{found.principals:,} principals"
+        f"{count(found.requests, 'request')}, {count(found.answered, 'answered inference call')}, "
+        f"{count(found.rows, 'row')} of {count(found.principals, 'principal')}"
     ]
     if found.requests:
-        lines.append(f"{_when(found.first_s)} to {_when(found.last_s)}; {found.coded:,} rows coded")
+        lines.append(f"{_when(found.first_s)} to {_when(found.last_s)}; {count(found.coded, 'row')} coded")
     elif not found.lines:
         lines.append("The history is empty: there is nothing to judge.")
     lines += met(found)
@@ -62,19 +63,17 @@ def met(found: Counted) -> list[str]:
     lines = []
     if found.twice or found.clocks:
         lines.append(
-            f"{found.twice:,} requests came twice and count once; {found.clocks:,} times were absurd and mended"
+            f"{count(found.twice, 'request')} came a second time and counted once; "
+            f"{count(found.clocks, 'absurd time')} mended"
         )
     if found.requests and not found.answered:
         lines.append("No request was an answered inference call (POST, 2xx); say which paths are with --paths REGEX")
     lines += [f"  malformed: {line}" for line in found.sample]
+    lines += [f"All lines of a format are malformed: {hint}" for hint in found.hints]
     lines += [f"  skipped, of no known format: {name}" for name in found.skipped[:_LISTED]]
     if len(found.skipped) > _LISTED:
-        lines.append(f"  and {len(found.skipped) - _LISTED} more files of no known format")
+        lines.append(f"  and {count(len(found.skipped) - _LISTED, 'more file')} of no known format")
     return [*lines, *(f"  not read to its end: {name}" for name in found.damaged)]
-
-
-def _count(n: int, word: str) -> str:
-    return f"{n:,} {word}" if n == 1 else f"{n:,} {word}s"
 
 
 def silence(silent: Mapping[str, str]) -> list[str]:
@@ -190,7 +189,7 @@ def show_quick(found: Quick, top: int) -> None:
     if len(found.lines) > top:
         print(f"and {len(found.lines) - top:,} more; --top, --csv or --json shows them")
     if found.nobody:
-        print(f"{found.nobody:,} lines are malformed or say no caller, and are left out")
+        print(f"{count(found.nobody, 'line')} malformed or without a caller, left out")
 
 
 def write_quick(lines: Sequence[Line]) -> None:

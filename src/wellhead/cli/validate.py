@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from wellhead.redteam.validation import Tried, Validation
 
 
+_ONE_MODEL = "your config has stances with an upstream of their own: here the target answered in their place"
+
+
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
     parser = commands.add_parser(
@@ -78,6 +81,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(arguments: argparse.Namespace) -> int:
     """Try, report."""
+    import msgspec
+
     from wellhead.config import load
     from wellhead.redteam.budget import UNLIMITED
     from wellhead.redteam.desk import Desk
@@ -97,6 +102,8 @@ def run(arguments: argparse.Namespace) -> int:
         trials = Policies(config, rehearsals, known.pool).all(behind(desk), wanted, arguments.flip_labels)
         found = show(validate(desk, known, trials, terms), quiet=arguments.json)
     shutil.rmtree(rehearsals, ignore_errors=True)
+    if any(treatment.upstream for treatment in config.stances.values()):
+        found = msgspec.structs.replace(found, warnings=(*found.warnings, _ONE_MODEL))
     report(found, arguments.out, arguments.json)
     return 0
 

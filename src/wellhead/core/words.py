@@ -22,6 +22,11 @@ def share(value: float) -> str:
     return f"{100 * (min(value, _NEARLY) if value < 1 else value):.1f} %"
 
 
+def count(n: int, word: str) -> str:
+    """Such as `1 principal` and `2,000 principals`."""
+    return f"{n:,} {word}" if n == 1 else f"{n:,} {word}s"
+
+
 def drawn(replication: float, attainable: float, at_least: bool) -> str:
     """How much of the model a clone reproduces, 0..1, of what any clone could. at_least: it may be more."""
     return (

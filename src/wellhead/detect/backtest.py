@@ -12,14 +12,11 @@ import numpy as np
 
 from wellhead.core.arrays import Array
 from wellhead.core.errors import ConfigError
-from wellhead.detect.detectors import Detectors
 from wellhead.detect.guilt import Guilt
-from wellhead.detect.held import Held
 from wellhead.detect.looks import FIRST_ROWS, Looks
 from wellhead.detect.promise import Promise
-from wellhead.detect.rules import FIELDS, Condition, Rule
-from wellhead.detect.signal import COUNT, SHARE, TIMES
-from wellhead.meter.view import Views
+from wellhead.detect.reader import Reader
+from wellhead.detect.rules import Condition, Rule
 
 DAY_S = 86_400.0
 _OPS: Mapping[str, Callable[[Array, float], Array]] = {
@@ -29,12 +26,6 @@ _OPS: Mapping[str, Callable[[Array, float], Array]] = {
     "<": np.less,
 }
 _CONDITION = re.compile(r"\s*(\w+)\s*(>=|<=|>|<)\s*([-+.\deE]+)\s*")
-_PLAIN: Mapping[str, Callable[[Array], Array]] = {
-    SHARE: lambda v: 1.0 / (1.0 + np.exp(-np.clip(v, -40.0, 40.0))),
-    COUNT: lambda v: 10.0 ** np.minimum(v, 300.0) - 1.0,
-    TIMES: lambda v: np.exp(np.minimum(v, 700.0)),
-}
-"""From a detector's number to the one that people are shown, and write in an expression."""
 
 
 class Struck(msgspec.Struct, frozen=True):
@@ -54,44 +45,22 @@ class Test(Protocol):
         """The looks that it hits; each principal may be hit again and again."""
         ...
 
-
-class Reader:
-    """Reads what detectors read, and beside it fields of View, so that both come with every look.
-
-    names: of the detectors, then of the fields.  held: what logs have shown so far, where they may lack something.
-    """
-
-    def __init__(self, detectors: Detectors, fields: Sequence[str] = FIELDS, held: Held | None = None) -> None:
-        self.detectors = detectors
-        self.held = held
-        self.names = (*detectors.names, *fields)
-        self._fields = tuple(fields)
-
-    def read(self, views: Views) -> Array:
-        """(u, S + fields) float64; a share of nothing is 0, as in rules, and what the logs lack is NaN."""
-        plain = [_filled(f, np.asarray(getattr(views, f), np.float64)) for f in self._fields]
-        values = np.hstack([self.detectors.read(views), *(p[:, None] for p in plain)])
-        if self.held is not None:
-            values[:, self.held.blind(self.detectors)] = np.nan
-            values[:, [self.names.index(f) for f in self._fields if self.held.lacks([f])]] = np.nan
-        return values
-
-    def silent(self, names: Sequence[str]) -> dict[str, str]:
-        """Those of these that could not be computed, each with what the logs lack."""
-        if self.held is None:
-            return {}
-        missing = self.held.missing(self.detectors)
-        return {n: why for n in names if (why := missing.get(n) or self.held.lacks([n]))}
-
-    def shown(self, values: Array) -> Array:
-        """The same columns with the detectors' numbers as people are shown them."""
-        units = [self.detectors[i].unit for i in range(len(self.detectors))]
-        columns = [_PLAIN[u](values[:, i]) if u in _PLAIN else values[:, i] for i, u in enumerate(units)]
-        return np.column_stack([*columns, values[:, len(units) :]])
+    def notes(self) -> tuple[str, ...]:
+        """What people should know who see no hits."""
+        ...
 
 
-def _filled(field: str, column: Array) -> Array:
-    return column if field == "timing_cv" else np.nan_to_num(column)
+class _Seen(msgspec.Struct):
+    """What a condition met: the least and largest value, and whether it ever held."""
+
+    low: float = math.inf
+    high: float = -math.inf
+    held: bool = False
+
+    def add(self, values: Array, held: bool) -> None:
+        known = values[np.isfinite(values)]
+        self.held |= held
+        self.low, self.high = float(known.min(initial=self.low)), float(known.max(initial=self.high))
 
 
 class Conditions:
@@ -101,15 +70,28 @@ class Conditions:
         self.text = text
         self.names = tuple(dict.fromkeys(c.field for c in conditions))
         self._conditions, self._min_rows, self._reader = tuple(conditions), min_rows, reader
+        self._seen = [_Seen() for _ in conditions]
 
     def hits(self, looks: Looks) -> list[Struck]:
         """As Test; what is not known (NaN) never holds."""
         shown = self._reader.shown(looks.values)
         columns = [shown[:, self._reader.names.index(c.field)] for c in self._conditions]
-        holds = looks.rows >= max(self._min_rows, FIRST_ROWS)
-        for c, column in zip(self._conditions, columns, strict=True):
-            holds = holds & _OPS[c.op](column, c.value)
+        judged = looks.rows >= max(self._min_rows, FIRST_ROWS)
+        holds = judged
+        for c, column, seen in zip(self._conditions, columns, self._seen, strict=True):
+            held = _OPS[c.op](column, c.value)
+            seen.add(column[judged], bool((held & judged).any()))
+            holds = holds & held
         return [Struck(i, self._said([float(column[i]) for column in columns])) for i in np.flatnonzero(holds).tolist()]
+
+    def notes(self) -> tuple[str, ...]:
+        """As Test: conditions that held of nobody, beside what was seen: a share is written 0.95, not 95."""
+        pairs = zip(self._conditions, self._seen, strict=True)
+        return tuple(
+            f"`{c.field}{c.op}{c.value:g}` held of nobody: the values seen lie in {seen.low:.4g} to {seen.high:.4g}"
+            for c, seen in pairs
+            if not seen.held and seen.low <= seen.high
+        )
 
     def _said(self, values: Sequence[float]) -> str:
         pairs = zip(self._conditions, values, strict=True)
@@ -133,6 +115,10 @@ class Promised:
         """As Test."""
         mine = msgspec.structs.replace(looks, values=looks.values[:, : self._detectors])
         return [Struck(a.look, f"score {a.score:.2f} > {a.threshold:.2f}") for a in self._guilt.fold(mine)]
+
+    def notes(self) -> tuple[str, ...]:
+        """As Test."""
+        return ()
 
 
 def of_rule(rule: Rule, reader: Reader) -> Conditions:
@@ -184,7 +170,7 @@ class Backtest(msgspec.Struct, frozen=True, kw_only=True):
     period_days: after it everybody starts anew.  first_s, last_s: of the looks, or of what Tally.saw was told.
     judged: principals with FIRST_ROWS rows in some period.  rate: share of principal-periods that were hit.
     days: first hits by day (UTC), since first_s.  theft, honest: (hit, of so many reviewed).
-    silent: what the test reads and the logs do not hold, each with what it needs.
+    silent: what the test reads and the logs do not hold, each with what it needs.  notes: see Test.
     """
 
     test: str
@@ -200,6 +186,7 @@ class Backtest(msgspec.Struct, frozen=True, kw_only=True):
     theft: tuple[int, int]
     honest: tuple[int, int]
     silent: Mapping[str, str] = {}
+    notes: tuple[str, ...] = ()
 
 
 class Tally:
@@ -261,6 +248,7 @@ class Tally:
             days=_by_day([h.time_s for h in hits], first, last),
             theft=_overlap("theft", periods, names, reviews),
             honest=_overlap("honest", periods, names, reviews),
+            notes=self.test.notes(),
         )
 
 

@@ -6,9 +6,10 @@ A hit is evidence: never by itself an accusation or an action.
 from __future__ import annotations
 
 import difflib
+import math
 import operator
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ _OPS: dict[str, Callable[[float, float], bool]] = {
 _STRENGTH = {"low": 0.25, "medium": 0.5, "high": 0.75}
 FIELDS = tuple(f for f in View.__struct_fields__ if f not in ("principal", "attributes"))
 """What a condition may test."""
+_SHARES = frozenset(f for f in FIELDS if f.endswith("_ratio") or f == "label_evenness")
 
 
 class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -139,12 +141,28 @@ def _check(rule: Rule, source: str) -> None:
     for condition in rule.conditions:
         _known(condition.field, FIELDS, "field", source)
         _known(condition.op, _OPS, "operator", source)
+    for field in {c.field for c in rule.conditions}:
+        if not _possible(field, [c for c in rule.conditions if c.field == field]):
+            within = "0 to 1" if field in _SHARES else "0 or more"
+            raise ConfigError(f"{source}: what is asked of `{field}` can never hold", f"it is {within}")
     _known(rule.severity, _STRENGTH, "severity", source)
     if rule.min_rows < 1:
         raise ConfigError(f"{source}: expected min_rows of at least 1, got {rule.min_rows}", "leave it out for 32")
     for part in ("conditions", "hit", "miss"):
         if not getattr(rule, part):
             raise ConfigError(f"{source}: expected at least one entry in `{part}`, got none", "see docs/rules.md")
+
+
+def _possible(field: str, conditions: Sequence[Condition]) -> bool:
+    """True where some value of a field meets all of these conditions on it."""
+    low, high = 0.0, 1.0 if field in _SHARES else math.inf
+    # what lies strictly above a number begins with the next one
+    for c in conditions:
+        if c.op in (">=", ">"):
+            low = max(low, c.value if c.op == ">=" else math.nextafter(c.value, math.inf))
+        else:
+            high = min(high, c.value if c.op == "<=" else math.nextafter(c.value, -math.inf))
+    return low <= high and low < math.inf and not any(math.isnan(c.value) for c in conditions)
 
 
 def _known(word: str, words: Iterable[str], kind: str, source: str) -> None:

@@ -12,7 +12,9 @@ from wellhead.capture.importers.blocks import Progress, files_of
 from wellhead.capture.importers.columns import Imported
 from wellhead.capture.importers.mapping import Mapping, compiled
 from wellhead.capture.importers.registry import Importer, Setting, guess, importer
+from wellhead.capture.importers.source import SAMPLED, Told
 from wellhead.core.errors import ConfigError, StoreError, WellheadError
+from wellhead.core.words import count
 from wellhead.serve.scan_words import Counted, Question
 
 Group = tuple[Mapping, tuple[Path, ...]]
@@ -74,9 +76,8 @@ def unread(counted: Counted) -> str:
         several = "; ".join(f"{name} ({why})" if name not in why else why for name, why in counted.damaged.items())
         return f"not everything could be read: {several}; restore it, or leave it out"
     if counted.lines and not counted.requests:
-        return (
-            f"expected requests, got {counted.lines:,} lines of which none can be read; "
-            "say what the log is with --format, or where its keys are"
+        return f"expected requests, got {count(counted.lines, 'line')} of which none can be read; " + (
+            "; ".join(counted.hints) or "say what the log is with --format, or where its keys are"
         )
     return ""
 
@@ -106,9 +107,25 @@ def blocks(
                 error = error or e
         told = reader.told
         counted.lines, counted.bad = counted.lines + told.lines, counted.bad + told.bad
-        counted.sample = [*counted.sample, *told.sample][:5]
+        counted.sample = [*counted.sample, *told.sample][:SAMPLED]
+        counted.hints += _hints(mapping, told)
     if error is not None and not counted.requests:
         raise error
+
+
+def _hints(mapping: Mapping, told: Told) -> list[str]:
+    """What to look at where every line of a format was malformed."""
+    if not told.lines or told.bad < told.lines:
+        return []
+    time, who = ", ".join(mapping.time), ", ".join((*mapping.principal, *mapping.credential, *mapping.address))
+    found = []
+    if told.timeless:
+        found.append(
+            f"no time was found at {time}, read as `{mapping.time_format}`: see `time` and `time_format`, or --time"
+        )
+    if told.nameless:
+        found.append(f"no caller was found at {who}: see `principal`, or --principal")
+    return found
 
 
 def _one(reader: Importer, path: Path, how: tuple[Counted, Progress | None, Stage]) -> Iterator[Imported]:

@@ -56,8 +56,8 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
 class Counted(msgspec.Struct, kw_only=True):
     """What reading logs met.
 
-    formats: each with what it lacks.  lines, bad, sample: read, malformed, and a few of those.  requests, answered,
-    rows: of the rest.  twice, clocks: requests that came before and were left out; times that were absurd and were
+    formats: each with what it lacks.  lines, bad, sample: read, malformed, and the form of a few of those.
+    hints: settings because of which every line of a format may be malformed.  requests, answered, rows: of the rest.  twice, clocks: requests that came before and were left out; times that were absurd and were
     mended.  first_s, last_s: of the requests.
     skipped: files in folders that are of no known format.  damaged: files that could not be read to their end, and why.
     """
@@ -67,6 +67,7 @@ class Counted(msgspec.Struct, kw_only=True):
     lines: int = 0
     bad: int = 0
     sample: list[str] = []
+    hints: list[str] = []
     requests: int = 0
     answered: int = 0
     rows: int = 0

@@ -58,3 +58,4 @@ def test_costs_are_bounds_where_the_goal_was_not_reached():
 def test_one_seed_has_no_spread():
     one = msgspec.structs.replace(taken("soft", 0.5), shares=(0.5,))
     assert figure(one) == "50.0 %" and figure(taken("soft")) == "no clone"
+    assert figure(one, "accuracy") == "not measured"

@@ -9,7 +9,14 @@ from wellhead.redteam.report.tables import Table
 
 def test_pages_share_tables_and_style_and_escape_what_they_are_told():
     table = Table("<t>", ("a",), (("<script>",),))
-    page = render("validation.html", v={"target": "<x>", "warnings": ["<w>"]}, headline="<h>", tables=[table], who=table, provenance=table)
+    page = render(
+        "validation.html",
+        v={"target": "<x>", "warnings": ["<w>"]},
+        headline="<h>",
+        tables=[table],
+        who=table,
+        provenance=table,
+    )
     assert "<script>" not in page and "&lt;script&gt;" in page and "&lt;w&gt;" in page and "--ink:" in page
     assert "{%" not in page and "{{" not in page
 

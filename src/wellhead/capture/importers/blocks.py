@@ -111,7 +111,7 @@ def _read(path: Path, progress: Progress | None, size: int) -> Iterator[tuple[_B
 
 def _whole(stream: BinaryIO, size: int) -> Iterator[tuple[_Bytes, ...]]:
     rest, read = b"", _unpacked(stream, size)
-    for block in read:
+    while block := next(read, b""):
         first = block.find(b"\n")
         if len(rest) + (first if first >= 0 else len(block)) > LONGEST:
             yield (rest + block)[:_HEAD], b"\n"

@@ -206,5 +206,8 @@ def keys(pointers: Sequence[Pointers]) -> dict[str, str]:
         head = head.replace("~1", "/").replace("~0", "~")
         # DuckDB tells columns apart without regard to case
         head = next((w for w in wanted if w.lower() == head.lower()), head)
+        if not head:
+            # DuckDB knows no column without a name
+            continue
         wanted[head] = "JSON" if rest or wanted.get(head) == "JSON" else "VARCHAR"
     return wanted

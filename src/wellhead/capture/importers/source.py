@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 from collections.abc import Iterator, Set
@@ -13,10 +12,10 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 import msgspec
 
 from wellhead.capture.importers.blocks import Progress, blocks
-from wellhead.capture.importers.fields import Fields, answered, keys, quoted, select
+from wellhead.capture.importers.fields import Fields, answered, keys, named, quoted, select
 from wellhead.capture.importers.form import form_of
 from wellhead.capture.importers.mapping import FIELDS, Mapping, groups, words
-from wellhead.core.errors import StoreError
+from wellhead.core.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
     import duckdb
@@ -28,18 +27,23 @@ _PIECE = 1 << 18
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 _SURROGATES = re.compile(rb"\\\\|\\u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(\\u[dD][89a-fA-F]\w\w)")
 """Escapes that DuckDB takes no line with: halves of a pair, the last of these; the first two are whole."""
-_BAD = "caller IS NULL OR time_s IS NULL"
+_BAD = "caller IS NULL OR time_s IS NULL OR coalesce(n_rows, 1) < 0"
+_TIMELESS, _NAMELESS = "caller IS NOT NULL AND time_s IS NULL", "caller IS NULL AND time_s IS NOT NULL"
+_COUNTS = ", ".join(["count(*)", *(f"count(*) FILTER ({those})" for those in (_BAD, _TIMELESS, _NAMELESS))])
 
 
 class Told(msgspec.Struct):
     """What was met while reading, beside the requests themselves.
 
     lines: rows or lines seen.  bad: of these, lines that are none of the format.  sample: the form of a few of them.
+    timeless, nameless: of those, lines that say who asked and not when, and the other way round.
     """
 
     lines: int = 0
     bad: int = 0
     sample: list[str] = []
+    timeless: int = 0
+    nameless: int = 0
 
 
 def opened() -> duckdb.DuckDBPyConnection:
@@ -87,15 +91,24 @@ class Tables:
             self._made((read_objects(columns, spot), Fields(columns)), spot)
 
     def _made(self, source: tuple[str, Fields], spot: Path | None) -> None:
-        """Create the table, count and sample what is bad, and drop it."""
-        sql, fields = source
-        kept = f"SELECT {select(self.mapping, fields)} FROM {sql}"  # noqa: S608
-        good = f"{answered(self.mapping)} AS answered, true AS whole"
-        self.cursor.execute(f"CREATE OR REPLACE TEMP TABLE asked AS SELECT *, {good} FROM ({kept})")  # noqa: S608
-        row = self.cursor.execute(f"SELECT count(*), count(*) FILTER ({_BAD}) FROM asked").fetchone()  # noqa: S608
-        seen, bad = (int(row[0]), int(row[1])) if row else (0, 0)
+        """Create the table, count and sample what is bad, and drop it; raises ConfigError for a mapping that cannot be.
+
+        What DuckDB says is left out: it may quote the log.
+        """
+        import duckdb
+
+        try:
+            self._table(*source)
+        except duckdb.Error as e:
+            raise ConfigError(
+                f"expected a mapping that fits the log, got {self.mapping.name}: {type(e).__name__}", "see docs/scan.md"
+            ) from e
+        row = self.cursor.execute(f"SELECT {_COUNTS} FROM asked").fetchone()  # noqa: S608
+        seen, bad, timeless, nameless = map(int, row or (0, 0, 0, 0))
         self.told.lines += seen
         self.told.bad += bad
+        self.told.timeless += timeless
+        self.told.nameless += nameless
         if bad and spot is not None:
             sample(self.cursor, ("asked", _BAD), spot, self.told, words(self.mapping))
         if bad:
@@ -140,7 +153,7 @@ def parquet_parts(cursor: duckdb.DuckDBPyConnection, path: Path, progress: Progr
 
 def read_objects(columns: Types[str, str], spot: Path) -> str:
     """Lines that are JSON objects, column by column: DuckDB gives a row of NULLs for any other line."""
-    listed = ", ".join(f"{json.dumps(name)}: {quoted(kind)}" for name, kind in columns.items())
+    listed = ", ".join(f"{named(name)}: {quoted(kind)}" for name, kind in columns.items())
     return (
         f"read_json({quoted(str(spot))}, format = 'newline_delimited', ignore_errors = true, "
         f"maximum_object_size = 67108864, columns = {{{listed}}})"

@@ -27,7 +27,7 @@ def figure(taken: Taken, of: str = "fidelity") -> str:
     if end is None:
         return "no clone"
     if of == "accuracy":
-        return points(taken.accuracy, taken.accuracy_spread, many)
+        return points(taken.accuracy, taken.accuracy_spread, many) if taken.accuracy >= 0 else "not measured"
     return points(end.fidelity, end.spread, many)
 
 
