@@ -110,7 +110,7 @@ def figures(found: list[Held], times: list[Taken], theirs: dict[str, dict[str, i
         Figure(
             "guarantee_failures", count, "rows", f"{len(found)} defences and compositions, {rows:,} rows each at least"
         ),
-        Figure("slowest_defence_us_k100", slowest.us, "us", f"{slowest.name}, one row"),
+        Figure("slowest_defence_us_k100", slowest.us, "us", f"{slowest.texts[0]}, one row, of {len(single)}"),
         Figure("modelguard_w_us_k100", slow.us, "us", "one row"),
     ]
     if theirs:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.defend_tables import Row, best
-from wellhead.redteam.report.drawing import CALM, HONEST, INK, THIEF, svg
+from wellhead.redteam.report.drawing import CALM, HONEST, INK, THIEF, axes, svg
 
 NAMES = {
     "label_only": "label only",
@@ -83,24 +83,37 @@ def thieves(rows: Sequence[Row]) -> str:
     return svg(panels[0])
 
 
-def moved(rows: Sequence[Row]) -> str:
-    """What the honest pay (mean L1) over what the best thief loses."""
-    budgets = _most(rows)
-    panels = _panels(list(budgets), 9.6, 4.2)
-    for panel, (task, budget) in zip(panels, budgets.items(), strict=True):
-        none = best(rows, task, budget, "none").accuracy
-        labels = none - best(rows, task, budget, "label_only").accuracy
-        shown = [(n, best(rows, task, budget, n)) for n in NAMES]
-        for name, row in [(n, r) for n, r in shown if r.kept >= 0.5]:
-            colour = THIEF if name == "fresh_gaussian" else CALM
-            panel.plot([row.moved], [none - row.accuracy], "o", color=colour, markersize=5)
-            panel.annotate(
-                NAMES[name], (row.moved, none - row.accuracy), (4, 3), textcoords="offset points", fontsize=7
-            )
-        panel.axhline(labels, color=INK, linewidth=1.1, linestyle=(0, (1, 2)))
-        panel.axhline(0, color=THIEF, linewidth=1.1, linestyle=(0, (4, 3)))
-        panel.yaxis.set_major_formatter("{x:.1%}")
-        panel.grid(axis="y", color="#e3e8ec", linewidth=0.8)
-        panel.set_xlabel("how far an answer moves: mean L1, 0 to 2", fontsize=8.5)
-        panel.set_ylabel("what the best thief loses in accuracy", fontsize=8.5)
-    return svg(panels[0])
+def moved(rows: Sequence[Row], task: str = "tab20") -> str:
+    """What the honest pay (mean L1) over what the best thief loses, on the task where labels say least."""
+    budget = _most(rows).get(task, 0)
+    drawn = axes(9.0, 4.6)
+    none = best(rows, task, budget, "none").accuracy
+    shown = [(n, best(rows, task, budget, n)) for n in NAMES]
+    points = [(r.moved, 100 * (none - r.accuracy), n) for n, r in shown if r.kept >= 0.5]
+    for (x, y, name), at in zip(points, apart([(x, y) for x, y, _ in points]), strict=True):
+        drawn.plot([x], [y], "o", color=THIEF if name == "fresh_gaussian" else CALM, markersize=5)
+        drawn.annotate(NAMES[name], (x, y), (x + 0.02, at), fontsize=8, va="center").set_in_layout(False)
+    labels = 100 * (none - best(rows, task, budget, "label_only").accuracy)
+    drawn.axhline(labels, color=INK, linewidth=1.1, linestyle=(0, (1, 2)))
+    drawn.axhline(0, color=THIEF, linewidth=1.1, linestyle=(0, (4, 3)))
+    drawn.set_xlim(-0.04, 2.0)
+    drawn.yaxis.set_major_formatter("{x:.1f}")
+    drawn.set_xlabel("how far an answer moves: mean L1, 0 to 2 (dotted: label only; dashed: no defence)", fontsize=9)
+    drawn.set_ylabel("accuracy that the best thief loses, points", fontsize=9)
+    return svg(drawn)
+
+
+def apart(points: Sequence[tuple[float, float]], wide: float = 0.5, high: float = 0.17) -> list[float]:
+    """Where the label of each point may stand so that none lies upon another: y, the lowest first.
+
+    wide, high: of a label, in the units of the points.
+    """
+    placed: dict[int, float] = {}
+    for i in sorted(range(len(points)), key=lambda i: points[i][1]):
+        x, y = points[i]
+        beside = sorted(v for j, v in placed.items() if abs(points[j][0] - x) < wide)
+        for taken in beside:
+            if abs(taken - y) < high:
+                y = taken + high
+        placed[i] = y
+    return [placed[i] for i in range(len(points))]

@@ -26,7 +26,7 @@ also works on labels alone. Rows: `benchmarks/results/defend_tables.json`.
 
 ![Clones by defence](pictures/defend-thieves.svg)
 
-![What answers move by, and what the best thief loses](pictures/defend-moved.svg)
+![What answers move by, and what the best thief loses, on the table](pictures/defend-moved.svg)
 
 **Read the best thief, not the naive one.** The labels of every defence that keeps the best class are the same, and so
 are the clones made of them, bit for bit (`label_only_thief_identical`); so none of them can leave a thief with less
@@ -73,7 +73,7 @@ def _promises(found: dict[str, Figure]) -> list[str]:
     return [
         *lines,
         "",
-        f"One row of 100 classes costs at most {slow.value:.0f} µs ({slow.peer}), by ModelGuard-W",
+        f"A row of 100 classes costs at most {slow.value:.0f} µs ({slow.peer} defences), by ModelGuard-W",
         f"{found['modelguard_w_us_k100'].value:.0f} µs. It finds the optimum that HiGHS finds of the linear programme",
         f"(largest gap {gap.value:.1e}, {gap.peer}),",
         f"{small.value:.0f} times faster at 10 classes and {large.value:.0f} times at 100.",

@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 
 from benchmarks.defend_stacks import FRESH, ROWS, stack
-from benchmarks.defend_tasks import CLONE, CLONE_SEED, SEEDS, Networks, Play, answers, digits, play, tab20, train
-from benchmarks.defend_thieves import LABEL_THIEVES, ask, told
+from benchmarks.defend_tasks import CLONE, CLONE_SEED, SEEDS, Play, answers, digits, play, tab20, train
+from benchmarks.defend_thieves import LABEL_THIEVES, ask, listen, told
 from benchmarks.results import Figure
 from wellhead.defend.guarantees import Argmax
 from wellhead.defend.spec import met
@@ -25,7 +25,7 @@ KEY, GUESS = bytes(range(32)), bytes(32)
 class Cell(msgspec.Struct, frozen=True):
     """One clone of one seed. moved: mean L1 of the answers; kept: share whose best class is the model's own.
 
-    same: whether it is, bit for bit, the clone that the same thief makes of undefended answers.
+    same: whether the thief trains, bit for bit, on what it would have made of undefended answers.
     """
 
     task: str
@@ -64,13 +64,14 @@ def cells(job: tuple[str, int]) -> list[Cell]:
 
 
 def _cells(of: Play, rows: int) -> list[Cell]:
-    sample, x, names = ask(of, of.own), of.pool[:rows], [*ROWS, FRESH]
-    clean = ask(of, x)
+    sample, heard, names = ask(of, of.own), listen(of, rows), [*ROWS, FRESH]
     stacks = {name: (stack(name, sample, of.seed, KEY), stack(name, sample, of.seed + 1, GUESS)) for name in names}
-    heard = {(name, thief): t for name, pair in stacks.items() for thief, t in told(of, *pair, rows).items()}
-    clones = train(x, np.stack(list(heard.values())), CLONE, CLONE_SEED + of.seed)
+    targets = {(name, thief): t for name, pair in stacks.items() for thief, t in told(heard, *pair).items()}
+    distinct = {t.tobytes(): t for t in targets.values()}
+    clones = train(heard.inputs, np.stack(list(distinct.values())), CLONE, CLONE_SEED + of.seed)
     said, truth = answers(clones, of.test).argmax(axis=2), ask(of, of.test).argmax(axis=1)
-    order = list(heard)
+    labels = dict(zip(distinct, said, strict=True))
+    clean = heard.clean[0]
     return [
         Cell(
             of.task.name,
@@ -78,20 +79,15 @@ def _cells(of: Play, rows: int) -> list[Cell]:
             name,
             thief,
             of.seed,
-            float((said[i] == of.labels).mean()),
-            float((said[i] == truth).mean()),
-            float(np.abs(heard[name, "soft"] - clean).sum(axis=1).mean()),
-            float((heard[name, "soft"].argmax(axis=1) == clean.argmax(axis=1)).mean()),
-            same(clones, i, order.index(("none", thief))),
+            float((labels[t.tobytes()] == of.labels).mean()),
+            float((labels[t.tobytes()] == truth).mean()),
+            float(np.abs(targets[name, "soft"] - clean).sum(axis=1).mean()),
+            float((targets[name, "soft"].argmax(axis=1) == clean.argmax(axis=1)).mean()),
+            t.tobytes() == targets["none", thief].tobytes(),
             met(stacks[name][0].defences).argmax is Argmax.STRICT,
         )
-        for i, (name, thief) in enumerate(heard)
+        for (name, thief), t in targets.items()
     ]
-
-
-def same(networks: Networks, i: int, j: int) -> bool:
-    """Whether two of them are one, bit for bit."""
-    return all(np.array_equal(p[i], p[j]) for p in networks.weights + networks.biases)
 
 
 def run(tasks: Iterable[str] = tuple(TASKS), processes: int = 2) -> list[Cell]:
@@ -158,5 +154,5 @@ def figures(found: list[Cell]) -> list[Figure]:
             made.append(Figure(f"defend_{task}_{defence}_soft", pick[defence, "soft"].accuracy, "accuracy", bound))
     off = [abs(r.accuracy - EARLIER) for r in rows if (r.task, r.rows, r.defence, r.thief) == LABELS]
     made += [Figure("defend_tab20_label_only_off", o, "accuracy", f"{EARLIER} by another program") for o in off]
-    peer = f"{len(strict)} clones of strict defences, every weight"
+    peer = f"{len(strict)} clones of strict defences"
     return [*made, Figure("label_only_thief_identical", float(np.mean(strict)), "share", peer, "higher")]

@@ -28,9 +28,9 @@ class Stack(NamedTuple):
     name: str
     defences: tuple[Defence, ...] = ()
 
-    def shape(self, scores: Scores, inputs: Inputs) -> Scores:
-        """(n, k) to (n, k), as the gate would: the fingerprint of an input is its hash."""
-        context = Context(fingerprints=fingerprints(inputs), principal="thief")
+    def shape(self, scores: Scores, marks: Array) -> Scores:
+        """(n, k) to (n, k), as the gate would; marks: (n,) fingerprints of the inputs."""
+        context = Context(fingerprints=marks, principal="thief")
         for defence in self.defences:
             scores = defence.shape(scores, context)
         return scores
@@ -52,24 +52,46 @@ def ask(play: Play, inputs: Inputs) -> Scores:
     return answers(play.victim, inputs)[0]
 
 
-def told(play: Play, stack: Stack, attacker: Stack, rows: int) -> dict[str, Scores]:
-    """(rows, k) that each thief trains on. attacker: the mechanism as a thief knows it, without the key."""
-    x, k = play.pool[:rows], play.task.classes
+class Heard(NamedTuple):
+    """What the victim itself says to a budget's inputs and to near copies of them, each with its fingerprints.
+
+    guessed: what a model like the victim may have said, with fingerprints.
+    """
+
+    inputs: Inputs
+    clean: tuple[Scores, Array]
+    near: list[tuple[Scores, Array]]
+    guessed: tuple[Scores, Array]
+
+
+def listen(play: Play, rows: int) -> Heard:
+    """Ask everything that any thief asks."""
+    x = play.pool[:rows]
     rng = np.random.default_rng(play.seed)
-    soft = stack.shape(ask(play, x), x)
-    labels = one_hot(soft.argmax(axis=1), k)
+    near = [x + rng.normal(0, play.task.jitter, x.shape) for _ in range(COPIES - 1)]
+    said = [(ask(play, z), fingerprints(z)) for z in (x, *near)]
+    return Heard(x, said[0], said[1:], _guessed(play, x, said[0][1], rng))
+
+
+def told(heard: Heard, stack: Stack, attacker: Stack) -> dict[str, Scores]:
+    """(rows, k) that each thief trains on. attacker: the mechanism as a thief knows it, without the key."""
+    soft = stack.shape(*heard.clean)
+    labels = _labels(soft)
     made = {"soft": soft, "top1": labels, "repeat": soft}
     if stack.by_chance:
-        made["repeat"] = _mean([soft, *(stack.shape(ask(play, x), x) for _ in range(COPIES - 1))])
-    near = [x + rng.normal(0, play.task.jitter, x.shape) for _ in range(COPIES - 1)]
-    copies = [soft, *(stack.shape(ask(play, z), z) for z in near)]
-    clean, shaped = candidates(play, attacker, x, rng)
+        made["repeat"] = _mean([soft, *(stack.shape(*heard.clean) for _ in range(COPIES - 1))])
+    copies = [soft, *(stack.shape(*z) for z in heard.near)]
+    clean, shaped = heard.guessed[0], attacker.shape(*heard.guessed)
     return made | {
         "jitter": _mean(copies),
         "recovery": recovered(soft, clean, shaped) if stack.defences else soft,
-        "top1 jitter": _mean([one_hot(c.argmax(axis=1), k) for c in copies]),
-        "top1 recovery": recovered(labels, clean, one_hot(shaped.argmax(axis=1), k)),
+        "top1 jitter": _mean([_labels(c) for c in copies]),
+        "top1 recovery": class_means(labels, clean, shaped),
     }
+
+
+def _labels(scores: Scores) -> Scores:
+    return one_hot(scores.argmax(axis=1), scores.shape[1])
 
 
 def _mean(parts: Sequence[Scores]) -> Scores:
@@ -77,8 +99,8 @@ def _mean(parts: Sequence[Scores]) -> Scores:
     return np.asarray(total / total.sum(axis=1, keepdims=True))
 
 
-def candidates(play: Play, attacker: Stack, inputs: Inputs, rng: np.random.Generator) -> tuple[Scores, Scores]:
-    """What a model like the victim may have said, and what the mechanism makes of it: (m, k) each.
+def _guessed(play: Play, inputs: Inputs, marks: Array, rng: np.random.Generator) -> tuple[Scores, Array]:
+    """(m, k) what a model like the victim may have said, and (m,) fingerprints.
 
     Two shadow models learn from a few labelled points; their answers are jittered by Dirichlet(8 k p).
     """
@@ -91,8 +113,15 @@ def candidates(play: Play, attacker: Stack, inputs: Inputs, rng: np.random.Gener
     guesses = np.concatenate(parts)
     at = rng.integers(len(guesses), size=_SHADOWS * _CANDIDATES)
     drawn = rng.standard_gamma(np.maximum(8 * k * guesses[at], 1e-3)) + 1e-12
-    clean = drawn / drawn.sum(axis=1, keepdims=True)
-    return clean, attacker.shape(clean, inputs[at % len(inputs)])
+    return drawn / drawn.sum(axis=1, keepdims=True), marks[at % len(inputs)]
+
+
+def class_means(labels: Scores, clean: Scores, shaped: Scores) -> Scores:
+    """For each label the mean of what may have led to it; labels that no candidate has stay."""
+    out, of = labels.copy(), shaped.argmax(axis=1)
+    for top in np.unique(of):
+        out[labels.argmax(axis=1) == top] = clean[of == top].mean(axis=0)
+    return out
 
 
 def recovered(soft: Scores, clean: Scores, shaped: Scores) -> Scores:

@@ -1,7 +1,7 @@
 import numpy as np
-from benchmarks.defend_tables import Cell, best, same, table
+from benchmarks.defend_tables import Cell, best, table
 from benchmarks.defend_tasks import CLONE, answers, one_hot, train
-from benchmarks.defend_thieves import Stack, fingerprints, recovered
+from benchmarks.defend_thieves import Stack, class_means, fingerprints, recovered
 
 from wellhead.defend.label_only import LabelOnly
 
@@ -13,8 +13,9 @@ LABELS = one_hot((INPUTS[:, 0] > 0).astype(int) + (INPUTS[:, 1] > 1), 3)
 def test_a_network_is_the_same_whoever_is_trained_beside_it():
     other = RNG.dirichlet(np.ones(3), 40)
     alone, beside = train(INPUTS, LABELS[None], CLONE, 5), train(INPUTS, np.stack([other, LABELS, LABELS]), CLONE, 5)
-    assert same(beside, 1, 2) and not same(beside, 0, 1)
-    assert all(np.array_equal(a[0], b[1]) for a, b in zip(alone.weights, beside.weights, strict=True))
+    for first, others in zip(alone.weights + alone.biases, beside.weights + beside.biases, strict=True):
+        assert np.array_equal(first[0], others[1]) and np.array_equal(others[1], others[2])
+        assert not np.array_equal(others[0], others[1])
 
 
 def test_training_learns_and_goes_on_from_where_it_was():
@@ -37,9 +38,15 @@ def test_an_answer_of_a_class_that_no_candidate_has_stays():
     assert np.array_equal(recovered(soft, np.array([[1.0, 0.0]]), np.array([[1.0, 0.0]])), soft)
 
 
+def test_a_label_is_read_as_what_usually_led_to_it():
+    clean = np.array([[0.6, 0.4], [0.8, 0.2]])
+    found = class_means(np.array([[1.0, 0.0], [0.0, 1.0]]), clean, clean)
+    assert np.allclose(found, [[0.7, 0.3], [0.0, 1.0]])
+
+
 def test_a_stack_shapes_in_order_and_knows_chance():
     stack = Stack("labels", (LabelOnly(),))
-    assert stack.shape(np.array([[0.4, 0.6]]), INPUTS[:1]).tolist() == [[0.0, 1.0]]
+    assert stack.shape(np.array([[0.4, 0.6]]), fingerprints(INPUTS[:1])).tolist() == [[0.0, 1.0]]
     assert not stack.by_chance
     assert len(set(fingerprints(INPUTS).tolist())) == 40
 

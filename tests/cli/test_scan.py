@@ -78,6 +78,75 @@ def test_unknown_formats_and_absent_files_are_said(log):
         run(log, "--profile", "absent.wellhead")
 
 
+SECRET = "Zq7wellspring"
+CUT = [
+    ("envoy", '{"start_time": "2024-03-01T00:00:00Z", "response_code": 200, "principal": "p"}', "authorization"),
+    ("kong", '{"started_at": 1700000000000, "latencies": {}, "request": {}, "client_ip": "1.2.3.4"}', "apikey"),
+    ("litellm", '{"request_id": "1", "call_type": "x", "startTime": 1.7e9, "user": "u"}', "authorization"),
+    ("json", '{"time": 1.7e9, "principal": "p"}', "/secret/0/key"),
+    ("kserve", '{"id": "1", "specversion": "1.0", "type": "x.request", "time": 1.7e9, "data": {}}', "headers"),
+    ("own", '{"kind":"event","v":1,"principal":"p","rows":1,"time_us":1700000000000000,"status":200}', "access"),
+    ("combined", '1.2.3.4 - u [17/Mar/2024:00:00:00 +0000] "POST / HTTP/1.1" 200 1 "-" "-"', "access"),
+]
+
+
+@pytest.mark.parametrize(("form", "good", "key"), CUT)
+@pytest.mark.parametrize("value", [SECRET, f"Bearer {SECRET}", f"Basic {SECRET}", f"sk-{SECRET}"])
+def test_no_credential_of_a_malformed_line_is_shown(tmp_path, capsys, form, good, key, value):
+    path = tmp_path / "log.jsonl"
+    if form == "combined":
+        bad = [f"1.2.3.4 {value} nothing", f"{value}", f'1.2.3.4 - - [x] "GET /p?key={value} HTTP/1.1"']
+    else:
+        bad = [json.dumps({key: value}), f'{{"{key}": "{value}', f'{value}", "time": 5}}', json.dumps([{"x": [value]}])]
+    path.write_text(good + "\n" + "".join(line + "\n" for line in bad))
+    for shape in ((), ("--json",), ("--quick",)):
+        options = () if form in ("kserve", "own", "combined") else ("--principal", "/principal")
+        if "--quick" not in shape or form not in ("kserve", "own", "combined"):
+            run(str(path), "--format", form, *options, *shape)
+            said = capsys.readouterr()
+            assert "wellspring" not in said.out + said.err
+            if "--json" in shape:
+                assert json.loads(said.out)["bad"] >= 2
+
+
+@pytest.mark.parametrize(
+    ("option", "remedy"), [("--promise", "calibrate"), ("--population", "calibrate"), ("--profile", "profile fit")]
+)
+def test_a_wrong_file_is_named_with_what_makes_a_right_one(log, tmp_path, option, remedy):
+    wrong = tmp_path / "wrong.file"
+    for content in (b"rubbish", b"", b"{}"):
+        wrong.write_bytes(content)
+        with pytest.raises(ConfigError, match=rf"{option} .*wrong\.file: .*`wellhead {remedy}` writes one"):
+            run(log, option, str(wrong))
+    with pytest.raises(ConfigError, match=rf"{option}: expected a file at absent, got.*`wellhead {remedy}` writes one"):
+        run(log, option, "absent")
+
+
+def test_absent_registrations_are_said(log):
+    with pytest.raises(ConfigError, match="expected a file at absent.json, got none"):
+        run(log, "--principals", "absent.json")
+
+
+@pytest.mark.parametrize("option", ["--promise", "--population", "--profile", "--principals", "--rules"])
+def test_what_quick_cannot_do_is_refused(log, option):
+    with pytest.raises(ConfigError, match=f"expected --quick alone, got {option} too"):
+        run(log, "--quick", option, "x")
+
+
+@pytest.mark.parametrize("words", [("--ledgers", "-3"), ("--top", "-5"), ("--top", "1.5"), ("--ledgers", "x")])
+def test_numbers_that_count_something_are_not_negative(log, words, capsys):
+    with pytest.raises(SystemExit):
+        run(log, *words)
+    assert f"{words[0]}: expected a whole number of at least 0, got `{words[1]}`" in capsys.readouterr().err
+
+
+def test_a_time_that_is_nowhere_is_named(log, capsys):
+    assert run(log, "--time", "nope") == 2
+    said = capsys.readouterr()
+    assert "no time was found at nope" in " ".join(said.out.split())
+    assert "see `time` and `time_format`, or --time" in said.err
+
+
 @pytest.fixture
 def calibrated(tmp_path):
     """A log with a burst of one principal in its last half day, and what `wellhead calibrate` wrote of it."""

@@ -28,6 +28,11 @@ def test_the_summary_says_the_numbers_of_the_whole_gate():
     assert "4 answers failed closed" in second
 
 
+def test_the_summary_says_why_the_last_answer_failed_closed():
+    failed = msgspec.structs.replace(STATUS, last_failure="Unready: expected a codebook")
+    assert summary(failed).splitlines()[2] == "the last that failed closed: Unready: expected a codebook"
+
+
 def test_the_table_has_a_row_for_each_principal_in_the_order_given():
     head, first, second = printed(table(STATUS)).splitlines()
     assert head.split()[:2] == ["principal", "rows"]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from wellhead.redteam import curves
-from wellhead.redteam.curves import Curves
+from wellhead.redteam.curves import Curves, thieves_learners
 from wellhead.redteam.grade import Judges
 from wellhead.redteam.oracle import as_answer
 
@@ -30,6 +30,11 @@ def test_the_same_answers_are_trained_on_once_and_others_anew(judged, softmax, p
     judged.of(pool[:60], labels, 1)
     judged.of(pool[:60], softmax(pool[:60]), 0)
     assert len(fits) == 3
+
+
+def test_the_perceptron_centres_its_inputs():
+    assert list(thieves_learners(10, 100, False)) == ["mlp", "logistic", "random_forest"]
+    assert "mlp" not in thieves_learners(10, 100, True) and list(thieves_learners(1, 9, False)) == ["logistic"]
 
 
 def test_nothing_told_is_no_clone_and_no_labels_no_accuracy(softmax, pool):

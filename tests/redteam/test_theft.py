@@ -90,7 +90,8 @@ def test_faults_are_states(known, curves, softmax):
         raise ConfigError("no gate")
         yield
 
-    assert steal(Trial("p", guard), softmax, (SOFT,), known, curves, (50, 1.0, 0))["soft"] == Loot("failed", "no gate")
+    loot = steal(Trial("p", guard), softmax, (SOFT,), known, curves, (50, 1.0, 0))["soft"]
+    assert loot == Loot("failed", "ConfigError: no gate")
     texts = Known(pool=["a", "b"])
     jitter = next(t for t in THIEVES if t.way == "jitter")
     assert steal(trial_of(lambda p: p), softmax, (jitter,), texts, curves, (2, 1.0, 0))["jitter"].state == "not run"

@@ -5,12 +5,14 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
+import msgspec
 import numpy as np
 import pytest
 from serving import CLASSES, WIDTH, body_of, model, predict
 
 from wellhead.audit.entries import records
 from wellhead.audit.verify import verify
+from wellhead.capture.challenge import solve
 from wellhead.core.errors import AuditError, ConfigError
 from wellhead.core.event import Event
 from wellhead.core.verdict import Decision, Stance
@@ -221,3 +223,26 @@ def test_listed_records_are_answered_to_nobody_and_secrets_are_redacted(place):
         (403, "", "a record that is not answered"),
         (200, "answer_rule.planted", ""),
     ]
+
+
+def test_a_challenged_caller_is_answered_once_it_has_worked(place):
+    token = place.token("bob")
+    config = place.config("[stances.challenge]\nchallenge_bits = 3\n")
+    standing = msgspec.structs.replace(watched("bob"), stance=int(Stance.CHALLENGE))
+
+    async def play():
+        app = Wellhead(model, config)
+        app.worker.gate.decide(standing)
+        async with client(app) as c:
+            first = await post(c, token, np.ones(WIDTH))
+            headers = {"x-api-key": token, "content-type": "application/json"}
+            headers["wellhead-solution"] = solve(first.headers["wellhead-challenge"].encode()).decode()
+            second = await c.post(PATH, content=body_of(np.ones(WIDTH)), headers=headers)
+            other = await c.post(PATH, content=body_of(np.zeros(WIDTH)), headers=headers)
+        await app.stop()
+        return first, second, other
+
+    first, second, other = asyncio.run(play())
+    assert [r.status_code for r in (first, second, other)] == [429, 200, 429]
+    assert "puzzle" in first.text and "why" not in first.text
+    assert np.allclose(json.loads(second.content)["outputs"][0]["data"], predict(np.ones(WIDTH))[0])

@@ -38,6 +38,17 @@ def test_aggregates_are_those_of_a_loop(tmp_path, suffix):
     assert all(abs(f.inputs - 80) <= 12 for f in found)
 
 
+@pytest.mark.parametrize("odd", ['"x"', "5", "[1, 2]", '[{"principal": "z"}]', "true", "{half"])
+@pytest.mark.parametrize("keys", [("principal",), ("principal", "time"), ("principal", "confidence")])
+def test_one_line_that_is_no_object_is_malformed_and_no_other(tmp_path, odd, keys):
+    lines = [json.dumps({k: e[k] for k in keys}) for e in EVENTS]
+    path = tmp_path / "log.jsonl"
+    path.write_text("\n".join([*lines[:120], odd, *lines[120:]]) + "\n")
+    found = quick([(named("json"), (path,))])
+    assert [(f.principal, f.requests) for f in found.lines] == [("p0", 80), ("p1", 80), ("p2", 80)]
+    assert found.nobody == 1
+
+
 def test_lines_of_text_are_refused(tmp_path):
     with pytest.raises(ConfigError, match="leave out --quick"):
         aggregates(named("combined"), [tmp_path / "x.log"])

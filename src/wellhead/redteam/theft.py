@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from wellhead.core.errors import Unsuited, WellheadError
+from wellhead.core.errors import Unsuited
 from wellhead.core.event import Caller
 from wellhead.redteam.adaptive import Thief, ask_as, callers_of, readings
 from wellhead.redteam.attack import Attack, Extraction
@@ -73,10 +73,11 @@ def steal(
     way = thieves[0].way
     try:
         last = ask(trial, model, callers_of(way), ask_as(way, known, budget), days, seed)
-    except (Unsuited, WellheadError) as e:
-        state = "not run" if isinstance(e, Unsuited) else "failed"
-        return {thief.name: Loot(state, e.message) for thief in thieves}
-    return {thief.name: _loot(thief, trial, last, curves, seed) for thief in thieves}
+        return {thief.name: _loot(thief, trial, last, curves, seed) for thief in thieves}
+    except Unsuited as e:
+        return {thief.name: Loot("not run", e.message) for thief in thieves}
+    except Exception as e:  # one thief's fault must not cost what all others found
+        return {thief.name: Loot("failed", f"{type(e).__name__}: {e}") for thief in thieves}
 
 
 def _loot(thief: Thief, trial: Trial, last: Round, curves: Curves, seed: int) -> Loot:

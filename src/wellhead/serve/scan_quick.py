@@ -156,8 +156,9 @@ def _sources(cursor: duckdb.DuckDBPyConnection, mapping: Mapping, files: Sequenc
     if lines:
         wanted = _plain(keys([getattr(mapping, f) for f in _ASKED]), lines)
         columns_sql = ", ".join(f"{quoted(name)}: {quoted(kind)}" for name, kind in wanted.items())
+        # records, or one line that is no object would make all lines values of a column that is alone
         source = (
-            f"read_json({listed(lines)}, format = 'newline_delimited', ignore_errors = true, "
+            f"read_json({listed(lines)}, format = 'newline_delimited', records = true, ignore_errors = true, "
             f"columns = {{{columns_sql}}})"
         )
         yield _Source(mapping, source, Fields(wanted))

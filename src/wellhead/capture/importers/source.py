@@ -114,6 +114,11 @@ class Tables:
         if bad:
             self.cursor.execute(f"CREATE OR REPLACE TEMP TABLE asked AS SELECT * FROM asked WHERE NOT ({_BAD})")  # noqa: S608
 
+    def _table(self, sql: str, fields: Fields) -> None:
+        kept = f"SELECT {select(self.mapping, fields)} FROM {sql}"  # noqa: S608
+        good = f"{answered(self.mapping)} AS answered, true AS whole"
+        self.cursor.execute(f"CREATE OR REPLACE TEMP TABLE asked AS SELECT *, {good} FROM ({kept})")  # noqa: S608
+
 
 def sample(cursor: duckdb.DuckDBPyConnection, where: tuple[str, str], spot: Path, told: Told, known: Set[str]) -> None:
     """Keep the form of a few of the block's bad lines.
@@ -155,7 +160,7 @@ def read_objects(columns: Types[str, str], spot: Path) -> str:
     """Lines that are JSON objects, column by column: DuckDB gives a row of NULLs for any other line."""
     listed = ", ".join(f"{named(name)}: {quoted(kind)}" for name, kind in columns.items())
     return (
-        f"read_json({quoted(str(spot))}, format = 'newline_delimited', ignore_errors = true, "
+        f"read_json({quoted(str(spot))}, format = 'newline_delimited', records = true, ignore_errors = true, "
         f"maximum_object_size = 67108864, columns = {{{listed}}})"
     )
 
