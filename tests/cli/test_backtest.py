@@ -199,8 +199,32 @@ def test_logs_without_a_request_are_an_error(tmp_path):
     with pytest.raises(ConfigError, match="expected requests in the logs, got none"):
         command(tmp_path, "rows>=16", "--logs", str(tmp_path / "empty.log"))
     (tmp_path / "odd.log").write_text("what is this\n")
-    with pytest.raises(ConfigError, match="got 1 lines of which none can be read"):
+    with pytest.raises(ConfigError, match="got 1 line of which none can be read"):
         command(tmp_path, "rows>=16", "--logs", str(tmp_path / "odd.log"), "--format", "json")
+
+
+def test_of_logs_256_rows_are_folded_at_once(tmp_path, capsys):
+    logs = lines(tmp_path, 3000, who="one")
+    found = told(tmp_path, capsys, "rows>=16", *logs)
+    assert [(h["principal"], h["rows"]) for h in found["hits"]] == [("one", 256)]
+
+
+def test_a_detector_that_knows_nobody_is_not_computed_on_our_own_log_either(place, capsys):
+    found = told(place, capsys, "cohort>=1")
+    assert (found["hits"], found["silent"]) == ([], {"cohort": "needs `wellhead principals import`"})
+    command(place, "cohort>=1")
+    assert "needs `wellhead principals import`: cohort" in capsys.readouterr().out
+    assert told(place, capsys, "rows>=16")["silent"] == {}
+
+
+def test_a_share_that_was_written_as_a_percentage_is_shown_what_was_seen(place, capsys):
+    assert command(place, "unique_ratio>=95") == 0
+    assert "`unique_ratio>=95` held of nobody: the values seen lie in " in capsys.readouterr().out
+
+
+def test_no_number_of_rows_is_negative(place):
+    with pytest.raises(SystemExit):
+        command(place, "rows>=16", "--top", "-1")
 
 
 def test_a_damaged_file_among_the_logs_is_named(tmp_path, capsys):

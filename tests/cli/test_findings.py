@@ -88,9 +88,24 @@ def test_the_list(running, run):
     code, out = run("list", "-n", "5", "--open")
     assert code == 0
     assert out.splitlines()[0] == ("F-1-1  2023-11-14 22:13 UTC  guilt  honest  eve: Unlike honest principals")
-    assert running.heard == [Ask(ask="findings", top=5, verdict="open")]
+    assert running.heard == [Ask(ask="findings", top=6, verdict="open")]
     running.reply = Reply(findings=())
     assert run("list")[1] == "no findings\n"
+
+
+def test_a_list_that_is_cut_says_so(running, run, capsys):
+    running.reply = Reply(findings=(FindingRow(GUILT), FindingRow(OWN), FindingRow(GUILT)))
+    assert run("list", "-n", "2")[1].splitlines()[2:] == ["there are older ones; -n 20 shows more"]
+    assert len(run("list", "-n", "3")[1].splitlines()) == 3
+    assert run("list", "-n", "0")[1].splitlines()[0] == "none shown"
+    parser = argparse.ArgumentParser()
+    findings.register(parser.add_subparsers())
+    arguments = parser.parse_args(["findings", "list", "-n", "2", "--json"])
+    arguments.run(arguments)
+    said = capsys.readouterr()
+    assert (len(json.loads(said.out)), said.err) == (2, "there are older ones; -n 20 shows more\n")
+    with pytest.raises(SystemExit):
+        run("list", "-n", "-1")
 
 
 def test_one_whole_or_as_json(running, run):

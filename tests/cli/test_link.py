@@ -112,9 +112,11 @@ def test_a_shorter_window_sees_less(place, capsys):
     assert "No campaign among" in capsys.readouterr().out
 
 
-def test_days_must_be_some(place):
-    with pytest.raises(ConfigError, match="--days above 0"):
-        command("-c", str(place.config), "--days", "0")
+@pytest.mark.parametrize("days", ["0", "-1", "nan", "inf", "1e9"])
+def test_days_must_be_some(place, days):
+    said = "--days above 0, and at most 36,500, got .*; without it the last 30 days are looked at"
+    with pytest.raises(ConfigError, match=said):
+        command("-c", str(place.config), "--days", days)
 
 
 def test_few_principals_cannot_be_compared(place):

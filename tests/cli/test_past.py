@@ -32,13 +32,16 @@ def test_a_log_is_surveyed(tmp_path):
         *traffic(5, 2.0),
         event(900, "drill", BEGAN + DAY, drill="d1"),
         found("F-1", "p1"), found("F-2", "p2"), found("F-3", "p3"), found("F-4", "p4", "drift"),
+        found("F-5", "taker", "replication"), found("F-6", "member", "campaign"),
+        Review(finding="F-5", time_us=0, verdict="theft"), Review(finding="F-6", time_us=0, verdict="theft"),
+        Review(finding="F-4", time_us=0, verdict="theft"),
         Review(finding="F-1", time_us=0, verdict="theft"), Review(finding="F-2", time_us=0, verdict="honest"),
         Coded(request="r000000", part=0, profile="f", codes=""),
     ]  # fmt: skip
     write_log(tmp_path, records, 2.0)
     survey = survey_of(tmp_path / "log")
     assert (survey.first_s, survey.last_s, survey.principals) == (BEGAN, BEGAN + 2 * DAY, 5)
-    assert (survey.thieves, survey.accused, survey.drills) == ({"p1"}, {"p3"}, {"drill"})
+    assert (survey.thieves, survey.accused, survey.drills) == ({"p1", "taker", "member"}, {"p3"}, {"drill"})
     assert list(survey.coded) == [("r000000", 0)]
 
 

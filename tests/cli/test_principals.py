@@ -43,7 +43,7 @@ def test_a_farm_is_listed_as_a_cohort(here, capsys):
     assert "72 principals taken: 72 new, 0 updated" in capsys.readouterr().out
     assert run("list") == 0
     shown = capsys.readouterr().out
-    assert "72 principals, 72 with a sign-up time, 1 cohorts" in shown
+    assert "72 principals, 72 with a sign-up time, 1 cohort" in shown
     assert "look-alike" in shown
     assert "a0, a1" in shown
     assert "evidence, no verdict" in shown
@@ -71,7 +71,7 @@ def test_an_erased_person_still_lists(here, capsys):
     run("import", "users.csv")
     assert Personal(here / "wellhead-log" / "personal.jsonl").erase("lab.worker3@example.org") == 1
     assert run("list") == 0
-    assert "1 cohorts" in capsys.readouterr().out
+    assert "1 cohort" in capsys.readouterr().out
 
 
 def test_importing_again_updates(here, capsys):

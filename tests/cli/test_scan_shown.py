@@ -1,5 +1,6 @@
 import csv
 import io
+import re
 
 from wellhead.cli.scan_shown import show, show_quick, silence, summary, write_csv, write_quick
 from wellhead.core.finding import Evidence, Finding
@@ -12,10 +13,22 @@ HOSTILE = "x\x1b[31m\u202e\n[bold]y"
 def test_what_was_mended_is_said():
     found = Scanned(files=1, requests=5, twice=2, clocks=3, formats={"json": ""}, first_s=1.7e9, last_s=1.7e9)
     said = " ".join(summary(found))
-    assert "2 requests came twice" in said
-    assert "3 times were absurd" in said
+    assert "2 requests came a second time" in said
+    assert "3 absurd times mended" in said
     assert "say which paths are with --paths" in said
     assert "1 file (" in said
+
+
+def test_of_one_thing_it_is_said_in_the_singular():
+    found = Scanned(files=1, lines=1, requests=1, answered=1, rows=1, principals=1, coded=1, twice=1, clocks=1)
+    said = " ".join(summary(found))
+    assert "1 line of 1 file" in said
+    assert "1 request, 1 answered inference call, 1 row of 1 principal" in said
+    assert not re.search(r"\b1 \w+s\b", said)
+
+
+def test_a_setting_by_which_nothing_can_be_read_is_said():
+    assert "All lines of a format are malformed: see x" in summary(Scanned(lines=1, bad=1, hints=["see x"]))
 
 
 def test_detectors_that_lack_the_same_are_said_together():
@@ -44,7 +57,7 @@ def test_nothing_that_a_terminal_obeys_is_shown(capsys):
     said = capsys.readouterr().out
     assert "\\x1b[31m\\u202e" in said and "[bold]y" in said
     assert all(part.isprintable() for part in said.replace("\r\n", "\n").split("\n"))
-    assert "3 lines are malformed or say no caller" in said
+    assert "3 lines malformed or without a caller" in said
 
 
 def test_no_cell_of_the_tables_is_a_formula(capsys):

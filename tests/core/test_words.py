@@ -1,6 +1,6 @@
 import pytest
 
-from wellhead.core.words import chance, drawn, share
+from wellhead.core.words import chance, count, drawn, share
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,10 @@ def test_one_floor_for_every_chance(p, said):
 )
 def test_only_what_is_whole_is_shown_as_whole(value, said):
     assert share(value) == said
+
+
+def test_one_is_singular():
+    assert [count(n, "line") for n in (0, 1, 2000)] == ["0 lines", "1 line", "2,000 lines"]
 
 
 def test_what_was_drawn_is_an_estimate_or_a_lower_bound():

@@ -69,7 +69,7 @@ def test_reviews_as_theft_mend_it():
 @pytest.mark.parametrize(("started", "said"), [(2, "0.02"), (30, "0.3"), (100, "1.0"), (1070, "10.7")])
 def test_what_was_promised_is_said_as_exactly_as_it_tells_something(started, said):
     words = str(kept({"a": Tally(started, 0)}, {"a": 0.01}))
-    assert words == f"0 alarms among {started} principal-periods, at most {said} promised"
+    assert words == f"0 alarms among {started:,} principal-periods, at most {said} promised"
 
 
 def test_without_a_promise_nothing_is_broken():

@@ -79,7 +79,7 @@ def test_the_status_says_guilt_and_the_word_of_the_promise(config, clock):
     status = desk.answer(Ask(ask="status")).status
     assert [(s.principal, s.word) for s in status.standings] == [("thief", "alarmed"), ("ann", "promisable now")]
     assert status.promise.segments[0].word == "promisable now"
-    assert status.promise.kept == "1 alarms among 2 principal-periods, at most 0.02 promised"
+    assert status.promise.kept == "1 alarm among 2 principal-periods, at most 0.02 promised"
     told = desk.answer(Ask(ask="explain", principal="thief")).explanation
     assert len(told.evidence) == 5 and "90 % of honest principals" in told.evidence[0]
     worker.stop()
@@ -228,7 +228,7 @@ def test_over_real_sockets_cold_start_switch_finding_response_review_and_restart
     assert "guilt is established" in wellhead("explain", "thief", "-c", str(gate.file))[1]
     assert "closed as theft" in wellhead("findings", "close", finding.uid, "--theft", "-c", str(gate.file))[1]
     before = ask(str(place.folder / "log"), Ask(ask="status")).status
-    assert before.promise.kept == "0 alarms among 1 principal-periods, at most 0.01 promised"
+    assert before.promise.kept == "0 alarms among 1 principal-period, at most 0.01 promised"
     errors = gate.stop()
     assert "rules first: no promise yet" in errors and "until now rules, the promise from now on" in errors
 
@@ -293,7 +293,7 @@ def test_a_restart_counts_as_before_though_the_log_is_older_than_the_promise(con
     clock.now_s += 9
     worker.turn()
     before = told(worker)
-    kept = "1 alarms among 1 principal-periods, at most 0.01 promised"
+    kept = "1 alarm among 1 principal-period, at most 0.01 promised"
     assert before == (kept, False, False, [("guilt", ("new",))])
     worker.stop()
     again = assemble(config, clock)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from wellhead.core.errors import ConfigError
+from wellhead.core.words import count
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -87,7 +88,7 @@ def run_list(arguments: argparse.Namespace) -> int:
     if found:
         console.print(_cohorts(found))
     dated = sum(r.created_s is not None for r in registry.principals.values())
-    print(f"{len(registry.principals)} principals, {dated} with a sign-up time, {len(found)} cohorts")
+    print(f"{count(len(registry.principals), 'principal')}, {dated} with a sign-up time, {count(len(found), 'cohort')}")
     if found:
         print("A cohort is evidence, no verdict: classes, companies and launches sign up together too.")
     return 0
@@ -162,9 +163,9 @@ def _judge(registry: Registry, personal: Personal) -> None:
 def _report(read: Accounts, new: int) -> None:
     names = {account.principal for account in read.accounts}
     print("columns: " + ", ".join(f"{field} from {column!r}" for field, column in read.columns.items()))
-    print(f"{len(names)} principals taken: {new} new, {len(names) - new} updated")
+    print(f"{count(len(names), 'principal')} taken: {new} new, {len(names) - new} updated")
     if read.bad:
-        print(f"{len(read.bad)} lines left out:")
+        print(f"{count(len(read.bad), 'line')} left out:")
         for number, why in read.bad[:_SHOWN_BAD]:
             print(f"  line {number}: {why}")
         if len(read.bad) > _SHOWN_BAD:

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from wellhead.core.words import count
+
 RISK = 0.05
 """Probability that a promise that is kept is ever called broken."""
 _TIMES = (1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
@@ -49,7 +51,9 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         most = f"{self.promised:.1f}" if self.promised >= 1 else f"{self.promised:.1g}"
-        said = f"{self.alarms} alarms among {self.principals} principal-periods, at most {most} promised"
+        said = (
+            f"{count(self.alarms, 'alarm')} among {count(self.principals, 'principal-period')}, at most {most} promised"
+        )
         if not self.broken:
             return said
         return (
