@@ -30,7 +30,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     `now_s` of the reader), from two buckets, as if the older one were spread evenly.
     unique_ratio: distinct inputs / rows; exact up to 255 distinct inputs, and 1 for whoever never repeats.
     full_confidence_ratio: share of the rows answered with a confidence where it was >= 0.99.
-    boundary_ratio: share with p1 - p2 < 0.1, of those where that is known: by scores, or by a confidence of two classes.
+    boundary_ratio: share with p1 - p2 < 0.1, of those of which scores tell it, or the confidence of one of two classes.
     scores_asked_ratio: share of rows asking for scores.
     label_evenness: entropy of the answered labels / its maximum; 0 where one label was answered.
     timing_cv: coefficient of variation of the gaps between requests (log-normal moments); NaN below 16 gaps.

@@ -57,8 +57,9 @@ class Counted(msgspec.Struct, kw_only=True):
     """What reading logs met.
 
     formats: each with what it lacks.  lines, bad, sample: read, malformed, and the form of a few of those.
-    hints: settings because of which every line of a format may be malformed.  requests, answered, rows: of the rest.  twice, clocks: requests that came before and were left out; times that were absurd and were
-    mended.  first_s, last_s: of the requests.
+    hints: settings because of which every line of a format may be malformed.  requests, answered, rows: of the rest.
+    twice, clocks: requests that came before and were left out; times that were absurd and were mended.
+    first_s, last_s: of the requests.
     skipped: files in folders that are of no known format.  damaged: files that could not be read to their end, and why.
     """
 
