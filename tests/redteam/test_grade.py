@@ -4,7 +4,7 @@ import pytest
 from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
 from wellhead.redteam.attack import Extraction
-from wellhead.redteam.grade import Judges, exactness, grade, judges_of, learners_for
+from wellhead.redteam.grade import Judges, exactness, grade, judges_of, learners_for, perceptron
 from wellhead.redteam.oracle import as_answer
 
 
@@ -78,3 +78,14 @@ def test_learners_that_scale():
     assert list(learners_for(1, 10)) == ["logistic"]
     assert "gradient_boosting" in learners_for(2, 100) and "gradient_boosting" not in learners_for(10, 100)
     assert "perceptron" not in learners_for(2, 10, text=True)
+
+
+def test_a_network_learns_from_features_of_like_ranges_too():
+    """Inputs that are not centred hide half of what can be learnt where every feature swings as widely."""
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(3.0, 1.0, (800, 12)).astype(np.float32)
+    hidden = np.maximum((inputs - 3.0) @ rng.normal(size=(12, 16)), 0) @ rng.normal(size=(16, 6))
+    told = np.exp(hidden - hidden.max(axis=1, keepdims=True))
+    told /= told.sum(axis=1, keepdims=True)
+    clone = perceptron(inputs[:500], told[:500], 0)
+    assert (clone.predict(inputs[500:]) == told[500:].argmax(axis=1)).mean() > 0.75

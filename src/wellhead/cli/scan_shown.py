@@ -61,11 +61,10 @@ def summary(found: Scanned) -> list[str]:
 def met(found: Counted) -> list[str]:
     """What was met that is not as it should be."""
     lines = []
-    if found.twice or found.clocks:
-        lines.append(
-            f"{count(found.twice, 'request')} came a second time and counted once; "
-            f"{count(found.clocks, 'absurd time')} mended"
-        )
+    if found.twice:
+        lines.append(f"{count(found.twice, 'request')} came a second time and counted once")
+    if found.clocks:
+        lines.append(f"{count(found.clocks, 'absurd time')} mended")
     if found.requests and not found.answered:
         lines.append("No request was an answered inference call (POST, 2xx); say which paths are with --paths REGEX")
     lines += [f"  malformed: {line}" for line in found.sample]

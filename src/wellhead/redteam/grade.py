@@ -55,7 +55,7 @@ def judges_of(held: Inputs, truth: Answer, spread: Inputs, spread_truth: Answer)
 
 def perceptron(inputs: Inputs, targets: Array, seed: int) -> Any:
     """A network that learns probabilities as they are, and does not mind thousands of classes."""
-    return train(inputs, targets, Recipe(), np.random.default_rng(seed))
+    return train(inputs, targets, Recipe(centred=True), np.random.default_rng(seed))
 
 
 def learners_for(classes: int, rows: int, text: bool = False) -> dict[str, Learner]:

@@ -37,7 +37,7 @@ def test_all_shipped_mappings_are_such_as_anybody_may_write():
         (GOOD + "time = [", "syntax error"),
         (GOOD + "status = 3", "a list of them, at `$.status`, got `3`; see docs/scan.md"),
         (GOOD + 'path = ["a", 5]', "at `$.path`, got `['a', 5]`"),
-        (GOOD + 'time_format = "%Q"', "strptime pattern, got `%Q`: "),
+        (GOOD + 'time_format = "%Q"', "strptime pattern, got `%Q`: Unrecognized format"),
         (GOOD + 'time_format = "weeks"', "expected auto, s, ms, us, ns or a strptime pattern, got `weeks`; such as"),
         (GOOD + 'time_format = "ms|mss"', "got `mss`"),
         (GOOD + 'paths = "(["', "`paths`: expected a regular expression"),

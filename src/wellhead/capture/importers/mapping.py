@@ -138,7 +138,7 @@ def _check_form(form: str, said: str) -> None:
             # a constant: of a parameter the pattern is not looked at before there is a row
             cursor.execute(f"SELECT try_strptime('', '{form.replace(chr(39), chr(39) * 2)}')")
     except duckdb.Error as e:
-        raise ConfigError(f"{wanted}: {str(e).rpartition(': ')[2]}", _SEE) from e
+        raise ConfigError(f"{wanted}: {str(e).split(': ', 2)[-1]}", _SEE) from e
 
 
 def groups(pattern: str) -> list[str]:
