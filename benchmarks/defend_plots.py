@@ -90,9 +90,13 @@ def moved(rows: Sequence[Row], task: str = "tab20") -> str:
     none = best(rows, task, budget, "none").accuracy
     shown = [(n, best(rows, task, budget, n)) for n in NAMES]
     points = [(r.moved, 100 * (none - r.accuracy), n) for n, r in shown if r.kept >= 0.5]
-    for (x, y, name), at in zip(points, apart([(x, y) for x, y, _ in points]), strict=True):
+    places = apart([(x, y) for x, y, _ in points])
+    back = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+    for (x, y, name), at in zip(points, places, strict=True):
         drawn.plot([x], [y], "o", color=THIEF if name == "fresh_gaussian" else CALM, markersize=5)
-        drawn.annotate(NAMES[name], (x, y), (x + 0.02, at), fontsize=8, va="center").set_in_layout(False)
+        said = drawn.annotate(NAMES[name], (x, y), (x + 0.025, at), fontsize=8, va="center", bbox=back)
+        said.set_in_layout(False)
+    drawn.set_ylim(min(y for _, y, _ in points) - 0.3, max(places) + 0.3)
     labels = 100 * (none - best(rows, task, budget, "label_only").accuracy)
     drawn.axhline(labels, color=INK, linewidth=1.1, linestyle=(0, (1, 2)))
     drawn.axhline(0, color=THIEF, linewidth=1.1, linestyle=(0, (4, 3)))

@@ -133,3 +133,9 @@ def test_what_does_not_fit_together_is_refused(change):
     book = Codebook(np.zeros((0, 3)), np.zeros(4, np.int64), 0.6, 1.0)
     with pytest.raises(ProfileError, match="codebook"):
         msgspec.structs.replace(book, **change)
+
+
+def test_scores_of_less_precision_are_taken_as_well():
+    scores = np.random.default_rng(0).dirichlet(np.ones(4), 200)
+    wide, narrow = fit_codebook(scores), fit_codebook(scores.astype(np.float32))
+    assert np.allclose(wide.entries, narrow.entries, atol=1e-6)

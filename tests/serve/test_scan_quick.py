@@ -97,3 +97,12 @@ def test_files_of_all_kinds_are_one_table(tmp_path):
     ]
     assert found.lines[1].confidence == pytest.approx(slow("p1")[2])
     assert quick([]).lines == []
+
+
+def test_nobody_has_more_different_inputs_than_requests(tmp_path):
+    """They are estimated, within some per cent either way."""
+    rows = [{"principal": f"u{i % 40}", "input": f"{i:08x}"} for i in range(40 * 500)]
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    lines = aggregates(named("json"), [tmp_path / "log.jsonl"])
+    assert {line.requests for line in lines} == {500}
+    assert all(400 < line.inputs <= 500 for line in lines)

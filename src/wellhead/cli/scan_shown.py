@@ -178,8 +178,9 @@ _QUICK = ("principal", "requests", "inputs", "addresses", "confidence", "full")
 
 
 def show_quick(found: Quick, top: int) -> None:
-    """The principals with most requests; what the log has none of is a dash."""
-    print("{:<40} {:>12} {:>12} {:>10} {:>10} {:>10}".format(*_QUICK))
+    """The principals with most requests; what the log has none of is a dash, and ~ is an estimate."""
+    heads = (f"~{word}" if word in ("inputs", "addresses") else word for word in _QUICK)
+    print("{:<40} {:>12} {:>12} {:>10} {:>10} {:>10}".format(*heads))
     for line in found.lines[:top]:
         sure = "-" if line.confidence is None else f"{line.confidence:.3f}"
         counts = [_number(n) for n in (line.requests, line.inputs, line.addresses)]

@@ -92,7 +92,7 @@ def fit_codebook(scores: Scores, epsilon: float = EPSILON) -> Codebook:
 
 def _probabilities(scores: Scores) -> Scores:
     """The rows that hold numbers, made to sum to 1."""
-    scores = np.maximum(scores[np.isfinite(scores).all(axis=1)], 0.0)
+    scores = np.maximum(np.asarray(scores, np.float64)[np.isfinite(scores).all(axis=1)], 0.0)
     scores = scores[scores.sum(axis=1) > 0.0]
     return np.ascontiguousarray(scores / scores.sum(axis=1, keepdims=True))
 

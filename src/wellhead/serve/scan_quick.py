@@ -27,7 +27,7 @@ _NOBODY = (None, "", "-")
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One principal. inputs, addresses: how many different ones, within some per cent.
+    """One principal. inputs, addresses: how many different ones, within some per cent and never more than requests.
 
     confidence: mean.  full: answers with full confidence.  Each is None where the log has none of its.
     """
@@ -114,8 +114,8 @@ def _asked(cursor: duckdb.DuckDBPyConnection, sources: Sequence[_Source]) -> Qui
         Line(
             principal=who,
             requests=n,
-            inputs=i or None,
-            addresses=a or None,
+            inputs=min(i, n) or None,
+            addresses=min(a, n) or None,
             confidence=c,
             full=None if c is None else full,
         )
