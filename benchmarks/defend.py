@@ -2,7 +2,7 @@
 
 `python -m benchmarks defend PART...` runs only those parts (guarantees, programmes, tables, marks, adaptive) and keeps
 the other figures of the last run. Results: defend.json, defend_tables.json, docs/pictures/defend-*.svg,
-and a section of docs/benchmarks.md.
+and a section of docs/defences.md.
 """
 
 from __future__ import annotations

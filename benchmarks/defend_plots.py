@@ -1,4 +1,4 @@
-"""The pictures of docs/benchmarks.md on defences, as SVG."""
+"""The pictures of docs/defences.md, as SVG."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The section of docs/benchmarks.md on defences, written from the results."""
+"""The section of docs/defences.md, written from the results."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from benchmarks.defend_plots import NAMES
 from benchmarks.defend_tables import Row, best
 from benchmarks.results import Figure
 
-PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+PAGE = Path(__file__).parent.parent / "docs" / "defences.md"
 BEGIN, END = "<!-- defend: written by `make bench NAME=defend` -->", "<!-- /defend -->"
 _RECIPE = """\
-## Defences
+## What each was measured to do
 
 `make bench NAME=defend` plays thieves against every defence on two small tasks: a model of handwritten digits that is
 sure (96 % right) and one of a made table with 20 classes that is not (67 %). Victim and clone are perceptrons with
