@@ -55,8 +55,15 @@ def test_parts_add():
     assert epsilon_of(halves, 1e-5) == pytest.approx(epsilon_of([Steps(1.1, 0.01, 1000)], 1e-5))
 
 
-def test_without_noise_there_is_no_bound():
-    assert epsilon_of([Steps(0.0, 0.01, 1)], 1e-5) == math.inf
+@pytest.mark.parametrize("noise", [0.0, 1e-170, 1e-4])
+def test_without_noise_there_is_no_bound(noise):
+    assert epsilon_of([Steps(noise, 0.01, 1)], 1e-5) == epsilon_in_the_limit([Steps(noise, 0.01, 1)], 1e-5) == math.inf
+    assert verdicts(history=((noise, 0.01, 1),))["epsilon recorded"] == "fail"
+
+
+@pytest.mark.parametrize("noise", [2e-3, 1e6])
+def test_odd_noise_has_numbers_too(noise):
+    assert 0.0 <= epsilon_in_the_limit([Steps(noise, 1.0, 1)], 1e-5) <= epsilon_of([Steps(noise, 1.0, 1)], 1e-5)
 
 
 def test_a_sound_run_passes_everything():
@@ -96,9 +103,17 @@ def test_an_opacus_state_is_read():
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"{}", b'{"history": [[1.1, 2.0, 5]], "delta": 1e-5}', b'{"history": [[1, 0.1]], "delta": 1e-5}',
-     b'{"history": [], "delta": 2}', b'{"history": [], "delta": 0.1, "epsilom": 1}'],
-)  # fmt: skip
+    [
+        b"",
+        b"{}",
+        b'{"history": [[1.1, 2.0, 5]], "delta": 1e-5}',
+        b'{"history": [[1, 0.1]], "delta": 1e-5}',
+        b'{"history": [[1.1, 0.1, 5]], "delta": 2}',
+        b'{"history": [], "delta": 1e-5}',
+        b'{"history": [[1e200, 0.1, 5]], "delta": 1e-5}',
+        b'{"history": [[1.1, 0.1, 5]], "delta": 0.1, "epsilom": 1}',
+    ],
+)
 def test_anything_else_is_refused(data):
     with pytest.raises(ConfigError, match="expected"):
         steps_of(run_of(data))

@@ -14,11 +14,11 @@ PRINTS = np.array([11, 22, 33], "<u8")
 RECORDS = records_of(PRINTS, CODES, OTHERS, np.array([1, 0, 0]))
 
 
-def asked(prints, codes, top1, confidence, given=Exposure.PROBABILITIES, i=0):
+def asked(prints, codes, top1, confidence, given=Exposure.PROBABILITIES, i=0, **more):
     n = len(prints)
     return event(
         i, "p", BEGAN + i, n, fingerprints=pack(np.array(prints, "<u8")), codes=pack(np.array(codes, np.int8)),
-        top1=tuple(top1), confidence_pm=tuple(confidence), given=int(given),
+        top1=tuple(top1), confidence_pm=tuple(confidence), given=int(given), **more,
     )  # fmt: skip
 
 
@@ -50,6 +50,15 @@ def test_a_label_has_no_confidence():
     (touch,) = touched(asked([11], [[0, 0]], [1], [1000], Exposure.LABEL))
     assert (touch.confidence, touch.rank, touch.given) == (-1.0, -1.0, int(Exposure.LABEL))
     assert touch.inferred == ("what the model says of it", "that its class is the right one")
+
+
+@pytest.mark.parametrize("defence", ["label_only", "label_only+round", "label_only_after"])
+def test_certainty_that_a_defence_made_is_no_confidence(defence):
+    one_hot = asked([11], [[0, 0]], [1], [1000], defence=defence)
+    crowd = [asked([i], [[90, 90]], [0], [1000], i=i, defence=defence) for i in range(50)]
+    assert touched(one_hot)[0].confidence == -1.0
+    (touch,) = touched(asked([11], [[0, 0]], [1], [990]), crowd=[*crowd, asked([7], [[90, 90]], [0], [500])])
+    assert touch.rank == 0.5
 
 
 def test_a_sweep_around_a_record_is_a_sign_even_with_labels_alone():

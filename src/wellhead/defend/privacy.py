@@ -19,6 +19,7 @@ from wellhead.core.errors import ConfigError
 _ORDERS = np.arange(2, 513)
 _SLACK = 0.95
 """Other Renyi accountants try fractional orders as well and come out up to so much lower."""
+_NO_NOISE = 1e-3
 _LITTLE, _MUCH = 1.0, 10.0
 _ROUNDED = 1.005
 
@@ -26,7 +27,7 @@ _ROUNDED = 1.005
 class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Steps of DP-SGD with the same settings. sample_rate: share of the training set in an expected batch, 0..1."""
 
-    noise_multiplier: Annotated[float, Meta(ge=0.0)]
+    noise_multiplier: Annotated[float, Meta(ge=0.0, le=1e6)]
     sample_rate: Annotated[float, Meta(gt=0.0, le=1.0)]
     steps: Annotated[int, Meta(ge=1)]
 
@@ -39,7 +40,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     the data, of which this one was kept.
     """
 
-    history: tuple[Steps | tuple[float, float, int], ...]
+    history: Annotated[tuple[Steps | tuple[float, float, int], ...], Meta(min_length=1)]
     delta: Annotated[float, Meta(gt=0.0, lt=1.0)]
     epsilon: Annotated[float, Meta(gt=0.0)] | None = None
     mechanism: str = ""
@@ -76,12 +77,12 @@ def steps_of(run: Run) -> tuple[Steps, ...]:
 
 
 def epsilon_of(steps: Sequence[Steps], delta: float) -> float:
-    """An upper bound of epsilon at this delta, infinite without noise.
+    """An upper bound of epsilon at this delta, infinite with next to no noise.
 
     Renyi divergence of the Poisson-sampled Gaussian at whole orders (Mironov, Talwar, Zhang, arXiv 1908.10530,
     section 3.3), summed, and turned into (epsilon, delta) by Balle et al., AISTATS 2020, theorem 21.
     """
-    if any(s.noise_multiplier == 0 for s in steps):
+    if any(s.noise_multiplier < _NO_NOISE for s in steps):
         return math.inf
     divergence = np.zeros(len(_ORDERS))
     for s in steps:
@@ -92,12 +93,14 @@ def epsilon_of(steps: Sequence[Steps], delta: float) -> float:
 
 
 def epsilon_in_the_limit(steps: Sequence[Steps], delta: float) -> float:
-    """What no accountant goes below: epsilon of one Gaussian whose shift is that of all steps; infinite without noise.
+    """What no accountant goes below: epsilon of one Gaussian whose shift is that of all steps.
+
+    Infinite with next to no noise.
 
     The limit of many steps with much noise (Bu et al., arXiv 1911.11607, corollary 1, to first order in 1 / noise^2),
     exact where every batch is the whole set; less noise only costs more.
     """
-    if any(s.noise_multiplier == 0 for s in steps):
+    if any(s.noise_multiplier < _NO_NOISE for s in steps):
         return math.inf
     mu = math.sqrt(sum((s.sample_rate / s.noise_multiplier) ** 2 * s.steps for s in steps))
     low, high = 0.0, 1.0

@@ -110,6 +110,8 @@ class Assessment:
 
     def overheard(self, event: Event) -> None:
         """Count how sure the model was in an answer to anybody, to compare with."""
+        if not _confident(event):
+            return
         sure = np.array([c for c in event.confidence_pm if 0 <= c <= 1000], np.int64)
         self._confidence += np.bincount(sure, minlength=1001)
 
@@ -149,8 +151,7 @@ class Assessment:
         if own >= 0 and exact:
             touch.right = max(touch.right, 0) + (label == own)
         sure = event.confidence_pm[row] if row < len(event.confidence_pm) else -1
-        # A label served as certainty is no confidence.
-        if exact and sure >= 0 and event.given > Exposure.LABEL:
+        if exact and sure >= 0 and _confident(event):
             touch.confidence = max(touch.confidence, sure / 1000.0)
 
     def touched(self) -> list[Touch]:
@@ -160,3 +161,8 @@ class Assessment:
             if touch.confidence >= 0 and below[-1] + self._confidence[-1]:
                 touch.rank = float(below[round(touch.confidence * 1000)] / self._confidence.sum())
         return sorted(self._touched.values(), key=lambda t: (-t.rank, -t.asked, -t.near, t.record))
+
+
+def _confident(event: Event) -> bool:
+    """True where the answer told how sure the model was: a label served as certainty does not."""
+    return event.given > Exposure.LABEL and not any(d.startswith("label_only") for d in event.defence.split("+"))
