@@ -45,7 +45,7 @@ def type_word(hint: object) -> str:
     if typing.get_origin(hint) is tuple:
         item = typing.get_args(hint)[0]
         if typing.get_args(hint)[1:] != (...,):
-            return "two numbers"
+            return "two numbers" + range_word(getattr(item, "__metadata__", ()))
         return f"list of {type_word(item)}" + ("s" if item is str else "")
     return "table"
 
