@@ -150,7 +150,9 @@ class Paths(Section, frozen=True, kw_only=True):
     """Paths that are no inference call."""
 
     allow: Annotated[tuple[str, ...], "Exact paths that pass unread: health, metadata."] = ()
-    unreadable: Annotated[Literal["closed", "open"], "Calls of no known kind: refused, or passed unread."] = "closed"
+    unreadable: Annotated[Literal["closed", "open"], "Unread calls: refused, or passed where nothing is to be cut."] = (
+        "closed"
+    )
 
 
 class Audit(Section, frozen=True, kw_only=True):
@@ -209,7 +211,7 @@ def _inherit(tree: dict[str, Any]) -> None:
 
 def _check_segments(words: tuple[str, ...]) -> None:
     if len(set(words)) < len(words):
-        raise ConfigError(f"expected each word of `$.detect.segments` once, got {', '.join(words)}", "leave one out")
+        raise ConfigError(f"expected each word of `detect.segments` once, got {', '.join(words)}", "leave one out")
 
 
 def parse(text: str, environ: Mapping[str, str] | None = None) -> Config:

@@ -55,7 +55,7 @@ class Treatment(Section, frozen=True, kw_only=True):
     Nothing that leaves is ever richer than the plan allows.
     """
 
-    answers: Annotated[Answers | None, "Replaces `exposure.answers`."] = None
+    answers: Annotated[Answers | None, "Defences besides those of the plan, which stay in force."] = None
     exposure: Annotated[ExposureWord | None, "The richest kind of answer that leaves."] = None
     decimals: Annotated[Decimals | None, "Decimals of each number."] = None
     top_k: Annotated[Annotated[int, Meta(ge=1)] | None, "Classes left by exposure `top_k`."] = None

@@ -17,6 +17,7 @@ from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
 from wellhead.core.verdict import Stance, Verdict
 from wellhead.defend.answer_rules import AnswerRules, rule
+from wellhead.stances import Disclosure
 
 SECRET = b'{"scores":[0.123456789,0.876543211]}'
 
@@ -565,10 +566,53 @@ class TestAnswerRules:
         g.answer = (200, [], b"plum pudding")
         assert parts(g.ask(g.post(body=b"unreadable")))[2] == b"[redacted] pudding"
 
-    def test_an_unread_answer_never_passes_by_defences(self, guarded):
-        g = guarded(Config(paths=Paths(unreadable="open")))
-        g.gate.verdict = Verdict(Stance.ALLOW, Exposure.PROBABILITIES, answers=("round:2",))
-        assert status_of(g.ask(g.post(body=b"unreadable"))) == 400
+    @pytest.mark.parametrize("status", [200, 400])
+    def test_an_unread_answer_that_is_compressed_hides_nothing(self, guarded, status):
+        g = guarded(Config(paths=Paths(unreadable="open")), rules=AnswerRules([rule("canary", ["plum"])]))
+        g.answer = (status, [(b"content-encoding", b"gzip")], gzip.compress(b"plum pudding"))
+        assert status_of(g.ask(g.post(body=b"unreadable"))) == 502
+        assert g.gate.released == [("alice", 1)]
+
+
+class TestUnread:
+    OPEN = Config(paths=Paths(unreadable="open"))
+    PLAIN = Verdict(Stance.ALLOW, Exposure.PROBABILITIES)
+
+    @pytest.mark.parametrize(
+        "cut",
+        [
+            {"exposure": Exposure.LABEL},
+            {"exposure": Exposure.TOP_K},
+            {"exposure": Exposure.NONE},
+            {"decimals": 0},
+            {"answers": ("round:2",)},
+            {"upstream": "http://127.0.0.1:9"},
+            {"stance": Stance.REDUCE},
+            {"stance": Stance.DELAY},
+        ],
+    )
+    def test_where_something_is_to_be_cut_what_cannot_be_read_is_refused(self, guarded, cut):
+        g = guarded(self.OPEN)
+        g.answer = (200, [], SECRET)
+        for stance in (Stance.ALLOW, Stance.WATCH):
+            g.gate.verdict = msgspec.structs.replace(self.PLAIN, **{"stance": stance, **cut})
+            response = g.ask(g.post(body=b"unreadable"))
+            assert (status_of(response), error_of(response)) == (400, 'expected {"x": [...]}, got something else')
+        assert g.bodies == [] and g.middleware.counts.unread == 0 and g.gate.released == [("alice", 1)] * 2
+
+    @pytest.mark.parametrize("exposure", [Exposure.PROBABILITIES, Exposure.LOGITS, Exposure.VALUE])
+    def test_where_nothing_is_cut_it_passes(self, guarded, exposure):
+        g = guarded(self.OPEN)
+        g.answer = (200, [], SECRET)
+        g.gate.verdict = Verdict(Stance.WATCH, exposure)
+        assert SECRET in g.ask(g.post(body=b"unreadable"))
+
+    @pytest.mark.parametrize(("mode", "status"), [("enforce", 400), ("observe", 200)])
+    def test_what_may_hold_a_record_that_is_not_answered_is_refused(self, guarded, mode, status):
+        config = Config(mode=mode, paths=Paths(unreadable="open"), disclosure=Disclosure(records=("members.csv",)))
+        g = guarded(config)
+        g.gate.verdict = self.PLAIN
+        assert status_of(g.ask(g.post(body=b"unreadable"))) == status
 
 
 class TestScopes:

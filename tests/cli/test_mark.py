@@ -68,6 +68,25 @@ def test_a_principals_inputs_are_erased(house, capsys):
     assert len(Marks(ownership.marks_path(house.config))) == 0
 
 
+def test_erasing_somebody_who_has_no_marks_is_said(house, capsys):
+    house.on()
+    house.serve(INPUTS[:100])
+    before = len(Marks(ownership.marks_path(house.config)))
+    assert mark(house, "erase", "nosuch") == 1
+    caught = capsys.readouterr()
+    assert "no marked inputs of 'nosuch' are kept" in caught.err
+    assert "erased" not in caught.out
+    assert len(Marks(ownership.marks_path(house.config))) == before
+
+
+def test_off_works_without_the_keys(house, capsys):
+    mark(house, "on")
+    ownership.path_of(house.config).unlink()
+    assert mark(house, "off") == 0
+    assert mark(house, "off") == 1
+    assert "marks are off" in capsys.readouterr().out
+
+
 def test_what_cannot_be_marked_is_one_line(capsys):
     house = House(classes=("no", "yes"))
     try:

@@ -26,6 +26,7 @@ TOLD = Told(
     places={"declaration t": 9, "commitment c": 2},
     log=Report(20, 20, FINE, FINE, FINE),
     rejected={"not in the log as served": 2},
+    lost=3,
     observed={"c": Observed(4000, 21, 7, 36, 19)},
     ruling=Ruling(
         "dependent",
@@ -80,6 +81,7 @@ def test_the_report_says_what_it_proves_and_what_not(made):
         "5000 other keys",
         "21 of 4000",
         "19 kept",
+        "3, each a miss",
     ):
         assert said in text
 

@@ -11,6 +11,7 @@ from wellhead.core.errors import ConfigError
 from wellhead.redteam import curves
 from wellhead.redteam.learner import LEARNERS
 from wellhead.redteam.matrix import Step
+from wellhead.redteam.oracle import Wall
 from wellhead.redteam.validation import Validation
 from wellhead.serve import policies
 
@@ -22,6 +23,14 @@ def model(x):
     asked.append(len(x))
     p = np.exp(3 * np.asarray(x, float) @ W)
     return p / p.sum(axis=1, keepdims=True)
+def numbers(x):
+    return np.asarray(x).sum(axis=1)
+def broken(x):
+    raise ValueError("no such column: x")
+def picky(x):
+    if np.isnan(x).any():
+        raise ValueError("Input X contains NaN.\\nImpute it.")
+    return model(x)
 """
 
 
@@ -36,6 +45,9 @@ def here(tmp_path, monkeypatch):
     x = np.random.default_rng(1).normal(size=(300, 4)).astype(np.float32)
     weights = np.random.default_rng(7).normal(size=(4, 3))
     np.save("pool.npy", x[:200])
+    np.save("narrow.npy", x[:50, :2])
+    np.save("nan.npy", np.where(np.arange(200)[:, None] == 7, np.nan, x[:200]).astype(np.float32))
+    monkeypatch.setattr(Wall, "sleep", lambda self, seconds: None)
     np.savez("judge.npz", inputs=x[200:], labels=(x[200:] @ weights).argmax(axis=1))
     return tmp_path
 
@@ -108,9 +120,66 @@ def test_a_model_that_is_not_asked_is_said(here, wellhead, monkeypatch):
         (("--defences", "rond:2"), "did you mean"),
         (("--defences", "mad"), "--flip-labels"),
         (("-c", "none.toml"), "config file"),
+        (("--price", "inf"), "got inf; give another --price"),
+        (("--price=-1",), "got -1; give another --price"),
+        (("--account-price", "nan"), "got nan; give another --account-price"),
         (("--members", "judge.npz"), "--nonmembers"),
+        (("--task", "regressor"), "expected a classifier"),
+        (("--target", "victim.py:numbers"), "expected a classifier"),
+        (("--target", "victim.py:broken"), "ValueError: no such column: x"),
+        (("--target", "victim.py:model", "--pool", "narrow.npy", "--judge", "narrow.npy"), "matmul"),
+        (("--target", "victim.py:picky", "--pool", "nan.npy"), "ValueError: Input X contains NaN. Impute it."),
     ],
 )
 def test_user_errors_are_one_line(here, wellhead, argv, said):
     code, out, err = wellhead(*VALIDATE, *argv)
     assert code == 2 and said in err and err.count("\n") == 1 and out == ""
+
+
+def test_without_a_pool_one_is_asked_for(here, wellhead):
+    code, _, err = wellhead("validate", "--target", "victim.py:model")
+    assert code == 2 and "give --pool FILE" in err and not (here / "wellhead-validate").exists()
+
+
+def test_nothing_that_was_there_is_deleted(here, wellhead):
+    mine = here / "out" / "policies" / "alice.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("terms of insurance")
+    (here / "out" / "rehearsals-mine").mkdir()
+    for more in ((), ("--budget", "0")):
+        wellhead(*VALIDATE, "--out", "out", *more)
+        assert mine.read_text() == "terms of insurance"
+    names = {"policies", "rehearsals-mine", "transcript.jsonl", "study.json", "report.md", "report.html"}
+    assert {file.name for file in (here / "out").iterdir()} == names
+
+
+@pytest.mark.parametrize("name", ["study.json", "report.md", "report.html"])
+def test_a_report_that_is_another_s_is_not_overwritten(here, wellhead, name):
+    (here / "out").mkdir()
+    (here / "out" / name).write_text('{"target": "x"}')
+    code, _, err = wellhead(*VALIDATE, "--out", "out")
+    assert code == 2 and name in err and "new directory" in err
+    assert [file.name for file in (here / "out").iterdir()] == [name]
+
+
+def test_the_study_of_another_target_is_refused(here, wellhead):
+    assert wellhead(*VALIDATE)[0] == 0
+    before = (here / "wellhead-validate" / "study.json").read_bytes()
+    other = ("--target", "other.py:model")
+    (here / "other.py").write_text(MODEL.replace("(7)", "(8)"))
+    for gone in ((), ("study.json", "report.md", "report.html")):
+        for name in gone:
+            (here / "wellhead-validate" / name).unlink()
+        code, _, err = wellhead(*VALIDATE, *other)
+        assert code == 2 and "expected a validation of other.py:model#" in err and "got one of victim.py:model#" in err
+        assert gone or (here / "wellhead-validate" / "study.json").read_bytes() == before
+    assert wellhead(*VALIDATE)[0] == 0
+
+
+def test_a_quota_smaller_than_a_request_is_no_defence(here, wellhead):
+    with (here / "wellhead.toml").open("a") as file:
+        file.write("[limits]\nrows_per_day = 40\n[valve]\nmax_drawn = 1.0\n")
+    code, out, _ = wellhead(*VALIDATE, "--json")
+    own = msgspec.json.decode(out.encode(), type=Validation).find("your config")
+    (soft,) = [t for t in own.takings if t.thief == "soft"]
+    assert code == 0 and soft.rows == 50 and own.notice.answered == 100 and own.notice.refused == 0

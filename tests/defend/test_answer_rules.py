@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -66,6 +67,73 @@ def test_a_body_that_is_no_json_is_screened_as_text():
 def test_a_deep_body_is_screened_as_text():
     body = b"[" * 100_000 + b'"CANARY"' + b"]" * 100_000
     assert b"CANARY" not in rules("CANARY").screen(body).body
+
+
+@pytest.mark.parametrize(
+    "patterns", [("(zz)zz", r"(x)\1"), (r"(?P<a>zz)", r"(?P<a>x)(?P=a)"), ("xx", "zz"), ("x*?x", "(?i)ZZ")]
+)
+def test_each_pattern_of_a_rule_is_one_of_its_own(patterns):
+    assert json.loads(rules(*patterns).screen(b'["xx", "zzzz", "y"]').body)[0] != "xx"
+    assert json.loads(rules(*patterns, refuse=False).screen(b'"xxy"').body).endswith("y")
+
+
+def test_a_backreference_is_to_its_own_pattern_in_whatever_place():
+    assert rules("(a)b", r"(o)(m)\2").screen(b'"hommage"').body == f'"h{REDACTED}age"'.encode()
+
+
+@given(
+    st.lists(st.sampled_from(["ab", "bc", "abc", "c", "cd+", "a.*d", "b"]), min_size=1), st.text("abcd", max_size=12)
+)
+def test_whatever_any_pattern_finds_is_taken_out_whole(patterns, text):
+    taken = [False] * len(text)
+    for pattern in patterns:
+        for found in re.finditer(pattern, text):
+            taken[found.start() : found.end()] = [True] * (found.end() - found.start())
+    left = "".join(c for c, gone in zip(text, taken, strict=True) if not gone)
+    assert json.loads(rules(*patterns).screen(json.dumps(text).encode()).body).replace(REDACTED, "") == left
+
+
+def test_a_rule_that_refuses_sees_what_one_before_it_takes_out():
+    both = AnswerRules([rule("house", ["plum"]), rule("more", ["plum-7"], refuse=True)])
+    assert both.screen(b'"plum-7"') == (b"", ("house", "more"), True)
+    assert both.screen(b'"plum-8"').hits == ("house",)
+
+
+def test_of_two_canaries_the_longer_one_is_found():
+    assert rules(canaries=["plum", "plum-7"]).screen(b'"plum-7"').body == f'"{REDACTED}"'.encode()
+
+
+@pytest.mark.parametrize("gap", ["\n", "\r\n", "\n\n", " ", "\x1e", ""])
+def test_an_escape_hides_nothing_in_documents_one_after_another(gap):
+    lines = [r'{"scores": [0.10], "said": "CAN\u0041RY"}', r'"\u0043ANARY"', '{"fine": 1}']
+    screened = rules("CANARY").screen((gap + gap.join(lines) + gap).encode())
+    expected = [f'{{"scores":[0.10],"said":"{REDACTED}"}}', f'"{REDACTED}"', '{"fine":1}']
+    assert screened == ((gap + gap.join(expected) + gap).encode(), ("house",), False)
+
+
+@pytest.mark.parametrize("secret", ["CANARY", "Pläne 7", "\U0001f511 key", 'a"b\\c\n', "\ud83d plum"])
+@pytest.mark.parametrize("wrapped", ["data: %s\n\n", "oh %s \\ \\u12", "x=%s\\", "\\n\\\\ %s {"])
+def test_an_escape_hides_nothing_in_a_text(secret, wrapped):
+    body = wrapped % "".join(f"\\u{ord(c):04x}" if ord(c) < 0x10000 else json.dumps(c)[1:-1] for c in secret)
+    screened = rules(canaries=[secret]).screen(body.encode())
+    assert screened == ((wrapped % REDACTED).encode(), ("house",), False)
+    part = wrapped % json.dumps(secret)[1:-1]
+    assert rules(canaries=[secret]).screen(part.encode()).body == (wrapped % REDACTED).encode()
+
+
+def test_an_escape_within_an_escape_hides_nothing():
+    body = json.dumps({"said": json.dumps("a Pläne")}).encode()
+    assert json.loads(rules("Pläne").screen(body).body) == {"said": f'"a {REDACTED}"'}
+
+
+def test_numbers_in_a_text_are_looked_into():
+    assert rules(r"\d{4} \d{4}").screen(b"4111 1111").body == REDACTED.encode()
+
+
+@given(st.text(alphabet='ab\\nu0041/"', max_size=30))
+def test_a_text_that_no_rule_hits_leaves_as_the_same_bytes(text):
+    body = ("x " + text).encode()
+    assert rules("nobody writes that").screen(body).body is body
 
 
 def test_refuse_lets_nothing_leave():

@@ -166,7 +166,7 @@ def test_the_class_served_is_another_one(top, choice):
 
 
 def test_two_classes_are_impossible_and_the_reason_is_said():
-    with pytest.raises(ConfigError, match="impossible with 2 classes.*forced"):
+    with pytest.raises(ConfigError, match=r"impossible with 2 classes.*forced.*remove \[ownership\].*--classes 3"):
         Marking(KEY).among(2)
     with pytest.raises(ConfigError, match="impossible"):
         shaped(Marking(KEY), np.array([[0.5, 0.5]]), np.array([1], np.uint64))

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from wellhead.core.errors import ConfigError, WellheadError
+from wellhead.defend.bounds import cap_l1, keep_argmax
 from wellhead.defend.guarantees import Context, Depends
 from wellhead.defend.noise import Noise, flat_dirichlet
 from wellhead.testing.defences import check_defence
@@ -50,6 +51,18 @@ def test_near_copies_share_their_noise_by_output_and_not_by_input():
     assert np.abs(by_output.shape(P, Context()) - by_output.shape(near, Context())).max() < 0.01
     here, there = by_input.shape(P, Context(MARKS)), by_input.shape(near, Context(MARKS + np.uint64(2)))
     assert np.abs(here - there).max() > 0.05
+
+
+def test_by_output_rows_that_round_to_the_same_tenths_share_their_draw():
+    by_output = Noise(KEY, 1.0)
+    near = P + np.array([[0.02, -0.02, 0.0], [0.03, 0.01, -0.04]])
+    other = P + np.array([[0.05, -0.05, 0.0], [0.0, -0.06, 0.06]])
+    drawn = flat_dirichlet(KEY, iter([bytes([5, 3, 2]), bytes([1, 3, 6])]), 3)
+    here = by_output.shape(P, Context())
+    for rows in (P, near):
+        assert (by_output.shape(rows, Context()) == keep_argmax(rows, cap_l1(rows, drawn, 1.0))).all()
+    assert (np.abs(here - by_output.shape(near, Context())).max(axis=1) < 0.05).all()
+    assert (np.abs(here - by_output.shape(other, Context())).max(axis=1) > 0.05).all()
 
 
 def test_declares_what_it_is_a_function_of():

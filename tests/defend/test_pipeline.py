@@ -10,6 +10,7 @@ from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
 from wellhead.defend.guarantees import Argmax, Context, Guarantees, Stage
 from wellhead.defend.pipeline import Faults, Pipeline, softmax
+from wellhead.defend.top_k import TopK
 
 P = np.array([[0.52, 0.30, 0.18], [0.10, 0.30, 0.60]])
 ALLOWED = [e for e in Exposure if e is not Exposure.NONE]
@@ -157,6 +158,17 @@ def test_what_is_no_probability_closes_to_labels(scores):
     assert pipeline.failures == 1 and pipeline.last_failure
     if shaped.scores is not None:
         assert set(np.unique(shaped.scores)) <= {0.0, 1.0}
+
+
+@pytest.mark.parametrize("as_flat", [False, True])
+@pytest.mark.parametrize(("off", "failures"), [(9e-7, 0), (-9e-7, 0), (1.1e-6, 1), (-1.1e-6, 1), (5e-4, 1), (-5e-4, 1)])
+def test_probabilities_that_miss_the_sum_of_1_by_more_than_a_millionth_close_to_labels(off, failures, as_flat):
+    scores = np.array([[0.25, 0.5 + off, 0.25], [0.5, 0.25, 0.25]])
+    for pipeline, decimals in ((Pipeline(), 2), (Pipeline([TopK(2)]), -1)):
+        given = Answer(Exposure.PROBABILITIES, flat(scores) if as_flat else scores)
+        shaped, _ = pipeline.shape(given, Exposure.PROBABILITIES, decimals)
+        assert pipeline.failures == failures
+        assert shaped.kind is (Exposure.LABEL if failures else Exposure.PROBABILITIES)
 
 
 def explode(scores):

@@ -121,7 +121,7 @@ def test_a_restart_restores_the_grade_and_the_log_says_what_shaped_each_answer(g
     assert [d.stance for d in written if isinstance(d, Decision)] == [Stance.WATCH]
     events = [r for r in written if isinstance(r, Event)]
     shaped = {n: list(dict.fromkeys(e.defence for e in events if e.principal == n)) for n in ("thief", "ann", "bob")}
-    assert shaped == {"thief": ["round", "label_only"], "ann": [""], "bob": ["modelguard_s+top_k+round"]}
+    assert shaped == {"thief": ["round", "label_only+round"], "ann": [""], "bob": ["modelguard_s+top_k+round"]}
     labels = [e for e in events if e.defence == "label_only"]
     assert {e.stance for e in labels} == {Stance.WATCH} and all("can be drawn" in e.reason for e in labels)
     assert {e.given for e in labels} <= {Exposure.LABEL, Exposure.PROBABILITIES}

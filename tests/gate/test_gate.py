@@ -164,7 +164,7 @@ def test_answers_pass_what_plan_and_stance_name():
     assert (answer.scores.tolist(), name) == ([[0.3, 0.5, 0.2]], "round")
     assert shaped(g, Caller(principal="bob", plan="gold"))[1] == "top_k"
     g.decide(decision(Stance.WATCH))
-    assert shaped(g)[0].scores.tolist() == [[0, 1, 0]] and shaped(g)[1] == "label_only"
+    assert shaped(g)[0].scores.tolist() == [[0, 1, 0]] and shaped(g)[1] == "label_only+round"
     assert shaped(g, Caller(principal="bob"))[1] == "round"
 
 
@@ -178,7 +178,7 @@ def test_a_closed_valve_answers_repeats_no_better_than_a_milder_stance():
     g.decide(decision())
     g.remember("ann", frozenset(fingerprints(query().inputs, KEY).tolist()))
     verdict = g.admit(ANN, query(), NOW)
-    assert verdict.passes and verdict.stance is Stance.THROTTLE and verdict.answers == ("label_only",)
+    assert verdict.passes and verdict.stance is Stance.THROTTLE and verdict.answers == ("label_only", "round:1")
 
 
 def test_a_reduction_holds_for_the_repeats_of_one_who_is_throttled_too():

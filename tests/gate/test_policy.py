@@ -41,7 +41,7 @@ def test_a_stance_has_what_milder_ones_set_and_changes_what_it_names():
     assert treated(STRICTER, Stance.ALLOW)[0].answers == ("round:3",)
     for stance in (Stance.WATCH, Stance.REDUCE, Stance.DELAY, Stance.THROTTLE, Stance.REVOKE):
         verdict, delay = treated(STRICTER, stance)
-        assert (verdict.answers, verdict.upstream) == (("top_k:2",), "http://a:1")
+        assert (verdict.answers, verdict.upstream) == (("top_k:2", "round:3"), "http://a:1")
         assert verdict.decimals == (1 if stance >= Stance.DELAY else 4)
         assert delay == ((1.0, 2.0) if stance >= Stance.DELAY else (0.0, 0.0))
 

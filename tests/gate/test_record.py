@@ -1,3 +1,5 @@
+import hashlib
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -167,3 +169,39 @@ def test_an_exchange_of_another_shape_does_not_spoil_the_others():
     recorded = recorder().record([wide, narrow], Fixed(np.zeros((2, 4), np.int8)))
     assert [c is None for c in recorded.codes] == [False, True]
     assert sorted(b.codes.shape for b in recorded.batches) == [(2, 4), (3, 0)]
+
+
+ODD = st.sampled_from([0.0, -0.0, 1.5, -2.0, np.inf, -np.inf, np.nan])
+
+
+@given(st.lists(st.lists(ODD, min_size=3, max_size=3), min_size=1, max_size=4), st.data())
+def test_numbers_that_are_equal_have_one_fingerprint_whatever_their_bits(rows, data):
+    told = np.array(rows, np.float32)
+    bits = told.view(np.uint32).copy()
+    bits[told == 0] = data.draw(st.sampled_from([0, 0x80000000]))
+    bits[np.isnan(told)] = data.draw(st.sampled_from([0x7FC00000, 0xFFC00000, 0x7F800001, 0x7FC12345]))
+    same = bits.view(np.float32)
+    assert fingerprints(same, KEY).tolist() == fingerprints(told, KEY).tolist()
+    assert fingerprints(told.astype(np.float64), KEY).tolist() == fingerprints(told, KEY).tolist()
+    known = {tuple(0.0 if x == 0 else str(x) for x in row) for row in told.tolist()}
+    assert len(set(fingerprints(told, KEY).tolist())) == len(known)
+
+
+def test_the_inputs_that_are_hashed_stay_as_they_came():
+    told = np.array([[-0.0, np.nan]], np.float32)
+    before = told.tobytes()
+    fingerprints(told, KEY)
+    assert told.tobytes() == before
+
+
+def test_inputs_are_compared_in_single_precision():
+    near = np.array([[1_700_000_000, 16_777_216], [1_700_000_001, 16_777_217], [1_700_000_200, 16_777_216]])
+    first, second, third = fingerprints(near, KEY).tolist()
+    assert first == second != third
+
+
+def test_a_fingerprint_is_keyed_blake2b_of_little_endian_single_precision():
+    row = np.array([[1.5, -2.0, 0.0]])
+    hashed = hashlib.blake2b(row.astype("<f4").tobytes(), digest_size=8, key=KEY).digest()
+    assert fingerprints(row, KEY).tolist() == [int.from_bytes(hashed, "little")]
+    assert len(fingerprints(np.zeros((2, 0)), KEY)) == 2 and not len(fingerprints(np.zeros((0, 3)), KEY))

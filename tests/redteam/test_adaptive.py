@@ -4,7 +4,7 @@ import pytest
 from wellhead.core.errors import Unsuited
 from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
-from wellhead.redteam.adaptive import ACCOUNTS, THIEVES, TIMES, ask_as, callers_of, readings
+from wellhead.redteam.adaptive import ACCOUNTS, THIEVES, TIMES, ask_as, callers_of, reading
 from wellhead.redteam.attack import Extraction
 from wellhead.redteam.known import Known
 from wellhead.redteam.oracle import InProcess
@@ -56,22 +56,24 @@ def test_split_accounts_are_unlike():
 
 def told(name, answer, undoing=None, n=40):
     got = Extraction(inputs=np.arange(n * 4.0).reshape(n, 4), answer=answer)
-    return list(readings(THIEF[name], got, undoing, 0))
+    return reading(THIEF[name], got, undoing, 0)
 
 
-def test_readings_are_scores_labels_or_both(softmax, pool):
+def test_split_and_cover_read_what_soft_and_label_only_read(softmax, pool):
     scores = softmax(pool[:40])
     answer = Answer(Exposure.PROBABILITIES, scores)
-    ((_, soft),) = told("soft", answer)
-    ((_, labels),) = told("label-only", answer)
+    _, soft = told("soft", answer)
+    _, labels = told("label-only", answer)
     assert np.array_equal(soft, scores) and np.array_equal(labels, scores.argmax(axis=1))
-    assert [t.ndim for _, t in told("split accounts", answer)] == [2, 1]
+    for way in ("split", "cover"):
+        assert np.array_equal(told(f"{way} soft", answer)[1], soft), way
+        assert np.array_equal(told(f"{way} label-only", answer)[1], labels), way
 
 
 def test_certainties_are_read_as_the_labels_that_they_are(softmax, pool):
     labels = softmax(pool[:40]).argmax(axis=1)
     for answer in (Answer(Exposure.PROBABILITIES, np.eye(3)[labels]), Answer(Exposure.LABEL, labels=labels)):
-        ((_, targets),) = told("soft", answer)
+        _, targets = told("soft", answer)
         assert np.array_equal(targets, labels)
 
 
@@ -79,16 +81,16 @@ def test_rows_without_scores_are_left_out(softmax, pool):
     scores = softmax(pool[:40])
     scores[10:] = np.nan
     labels = np.arange(40) % 3
-    ((inputs, targets),) = told("soft", Answer(Exposure.PROBABILITIES, scores, labels))
+    inputs, targets = told("soft", Answer(Exposure.PROBABILITIES, scores, labels))
     assert len(inputs) == len(targets) == 10
-    ((inputs, targets),) = told("label-only", Answer(Exposure.PROBABILITIES, scores, labels))
+    inputs, targets = told("label-only", Answer(Exposure.PROBABILITIES, scores, labels))
     assert np.array_equal(targets, labels)
 
 
 def test_what_is_known_is_undone(softmax, pool):
     scores = softmax(pool[:40])
     bent = lambda p: p**0.5 / (p**0.5).sum(axis=1, keepdims=True)  # noqa: E731
-    ((_, undone),) = told("recovery", Answer(Exposure.PROBABILITIES, bent(scores)), bent)
+    _, undone = told("recovery", Answer(Exposure.PROBABILITIES, bent(scores)), bent)
     assert np.abs(undone - scores).mean() < 0.5 * np.abs(bent(scores) - scores).mean()
     for answer, shape in ((scores, None), (np.eye(3)[scores.argmax(axis=1)], bent)):
         with pytest.raises(Unsuited, match="nothing to undo"):

@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from wellhead.core.errors import ConfigError
+from wellhead.core.errors import ConfigError, WellheadError
 from wellhead.core.event import Answer
 from wellhead.core.exposure import Exposure
 from wellhead.redteam import curves
@@ -13,7 +13,7 @@ from wellhead.redteam.desk import Desk
 from wellhead.redteam.known import Known
 from wellhead.redteam.learner import LEARNERS
 from wellhead.redteam.matrix import Terms, validate
-from wellhead.redteam.oracle import InProcess, Simulated
+from wellhead.redteam.oracle import CallLine, InProcess, Reply, Simulated
 from wellhead.redteam.results import Truth
 from wellhead.redteam.theft import Trial
 from wellhead.redteam.transcript import Transcript
@@ -105,6 +105,87 @@ def test_members_are_measured_by_scores_and_by_labels(pool):
     open_, shut = steps[-1].found.tried
     assert open_.by_scores.auc > 0.95 and open_.by_labels is not None
     assert shut.by_scores is None and shut.by_labels == open_.by_labels
+    assert open_.why_scores == open_.why_labels == shut.why_labels == "" and "loss" in shut.why_scores
+
+
+@pytest.mark.parametrize("answered", ["nobody", "members", "some"])
+def test_candidates_that_were_not_answered_are_not_counted(softmax, pool, answered):
+    inside = {row.tobytes() for row in pool[:60]}
+
+    def picky(trial_model):
+        def model(x):
+            keep = [answered == "some" or (answered == "members" and row.tobytes() in inside) for row in x]
+            scores = np.where(np.array(keep)[:, None], trial_model(x).scores, np.nan)
+            return Answer(Exposure.PROBABILITIES, scores)
+
+        return model
+
+    @contextmanager
+    def guard(model, callers):
+        yield Lines(picky(model))
+
+    terms = Terms(budget=50, seeds=1, judges=pool[400:440], truth=Truth(members=np.repeat([True, False], 60)))
+    terms = msgspec.structs.replace(terms, thieves=())
+    more = {"candidates": pool[:120], "candidate_labels": softmax(pool[:120]).argmax(axis=1)}
+    steps, _ = tried(softmax, pool[500:700], [Trial("p", guard)], terms, **more)
+    (found,) = steps[-1].found.tried
+    if answered == "some":
+        assert found.by_scores.members == 60 and found.why_scores == ""
+    else:
+        assert found.by_scores is None
+        assert found.why_scores.startswith(f"{60 if answered == 'members' else 0} members and 0 others were answered")
+
+
+class Lines(InProcess):
+    """Answers each row by itself, so that some may be refused."""
+
+    def __init__(self, model):
+        super().__init__(model, rows_per_call=1, clock=Simulated())
+
+    @property
+    def lines(self):
+        return (CallLine("a", self._one, self.clock),)
+
+    def _one(self, inputs):
+        answer = self.model(inputs)
+        return Reply(422, detail="no") if np.isnan(answer.scores).any() else Reply(200, answer)
+
+
+def test_labels_that_the_model_has_no_class_for_are_refused(softmax, pool):
+    terms = Terms(budget=50, seeds=1, judges=pool[:40], truth=Truth(members=np.repeat([True, False], 20)))
+    more = {"candidates": pool[:40], "candidate_labels": np.arange(40) % 10}
+    with pytest.raises(ConfigError, match=r"labels 0\.\.2 of members .* got 9"):
+        tried(softmax, pool[:300], [trial_of("none", as_is)], terms, **more)
+
+
+def test_honest_customers_split_requests_too_and_wait_no_longer_than_the_thieves(softmax, pool):
+    @contextmanager
+    def guard(model, callers):
+        yield Daily(model)
+
+    steps, _ = tried(softmax, pool[:300], [Trial("p", guard)], Terms(budget=50, seeds=1, judges=pool[:80], days=4))
+    (found,) = steps[-1].found.tried
+    assert (found.notice.answered, found.notice.refused) == (40, 40)
+    assert found.takings[0].rows == 40
+
+
+class Daily:
+    """Ten rows a day."""
+
+    target, owner, rows_per_call, timeout_s, concurrent, account = "daily", "", 256, 1.0, False, "a"
+
+    def __init__(self, model):
+        self.model, self.clock, self.lines, self.days = model, Simulated(), (self,), {}
+
+    def send(self, inputs, timeout_s):
+        day, into = divmod(self.clock.now_s(), 86_400)
+        if self.days.get(day, 0) + len(inputs) > 10:
+            return Reply(429, retry_after_s=86_400 - into, detail="limit reached: rows a day")
+        self.days[day] = self.days.get(day, 0) + len(inputs)
+        return Reply(200, self.model(inputs))
+
+    def close(self):
+        pass
 
 
 def test_logits_are_recognised_and_labelled_judges_give_accuracy(pool):
@@ -120,16 +201,21 @@ def test_a_small_pool_is_said_and_topped_up(softmax, pool):
     assert "mixed" in steps[-1].found.warnings[0] and steps[-1].found.tried[0].takings[0].rows == 70
 
 
+def raises(x):
+    raise ValueError("Input X contains NaN.\n  Give none.")
+
+
 @pytest.mark.parametrize(
     ("model", "rows", "said"),
     [
         (lambda x: np.asarray(x).sum(axis=1), 100, "regressor"),
-        (lambda x: None, 100, "got nothing"),
+        (lambda x: None, 100, "got expected .* from the model, got NoneType"),
+        (raises, 100, "got 500 ValueError: Input X contains NaN. Give none.$"),
         (None, 0, "--pool"),
     ],
 )
 def test_what_cannot_be_tried_is_said(model, rows, said, pool):
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(WellheadError, match=said):
         tried(model, pool[:rows], [])
 
 

@@ -65,7 +65,7 @@ class Closing:
 
     def send(self, inputs, timeout_s):
         if self.left < len(inputs):
-            return Reply(429, retry_after_s=3600.0, detail="closed")
+            return Reply(429, retry_after_s=3600.0, detail="limit reached: rows")
         self.left -= len(inputs)
         return Reply(200, as_answer(self.model(inputs)))
 
@@ -80,8 +80,8 @@ def test_a_thief_waits_for_its_days_and_keeps_what_it_has(known, curves, softmax
 
     loot = steal(Trial("p", guard), softmax, (SOFT,), known, curves, (100, 2.0, 0))["soft"]
     assert loot.state in ("blocked", "cut short") and loot.reason
-    assert loot.rows == 50 and 0 < loot.seconds <= 2 * 86_400
-    assert [s.inputs for s in loot.curve] == [50]
+    assert loot.rows == 60 and 0 < loot.seconds <= 2 * 86_400
+    assert [s.inputs for s in loot.curve] == [50, 60]
 
 
 def test_faults_are_states(known, curves, softmax):

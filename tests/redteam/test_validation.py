@@ -46,3 +46,10 @@ def test_three_seeds_have_students_factor():
     (low, high), spread = over_seeds([0.4, 0.5, 0.6], 10**9)
     assert spread == pytest.approx(0.1)
     assert high - low == pytest.approx(2 * 4.303 * 0.1 / np.sqrt(3), rel=1e-3)
+
+
+@pytest.mark.parametrize(("many", "quantile"), [(2, 12.706), (11, 2.228), (20, 2.093), (121, 1.980)])
+def test_any_number_of_seeds_has_its_own_factor(many, quantile):
+    shares = np.linspace(0.45, 0.55, many)
+    (low, high), spread = over_seeds(list(shares), 10**12)
+    assert min(high, 1.0) - max(low, 0.0) == pytest.approx(min(2 * quantile * spread / np.sqrt(many), 1.0), rel=1e-3)

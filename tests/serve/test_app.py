@@ -225,6 +225,81 @@ def test_listed_records_are_answered_to_nobody_and_secrets_are_redacted(place):
     ]
 
 
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        'records = ["nowhere.csv"]',
+        '[[disclosure.rules]]\nname = "a"\npatterns = ["("]',
+        '[[disclosure.rules]]\nname = "a"',
+    ],
+)
+def test_a_mistake_in_what_is_not_told_is_found_before_anything_is_said_or_written(place, capsys, mistake):
+    config = msgspec.structs.replace(place.config(f"[disclosure]\n{mistake}\n"), mode="enforce")
+    with pytest.raises(ConfigError):
+        Wellhead(model, config)
+    assert capsys.readouterr() == ("", "") and not (place.folder / "log").exists()
+
+
+def test_a_listed_record_is_answered_to_nobody_however_its_zeros_are_written(place):
+    row = np.full(WIDTH, 0.5)
+    row[::2] = 0.0
+    np.save(place.folder / "records.npy", row[None])
+    config = place.config(f'[disclosure]\nrecords = ["{place.folder}/records.npy"]\n')
+    token = place.token("ann")
+
+    async def play():
+        app = Wellhead(model, config)
+        async with client(app) as c:
+            answers = [await post(c, token, asked) for asked in (row, np.where(row == 0, -0.0, row), row + 0.001)]
+        await app.stop()
+        return [r.status_code for r in answers]
+
+    assert asyncio.run(play()) == [403, 403, 200]
+
+
+def test_a_watched_partner_is_told_no_more_than_its_plan_allows(place):
+    config = place.config(
+        '[plans.partner.exposure]\nanswers = ["label_only"]\n[stances.watch]\nanswers = ["round:6"]\n'
+    )
+    token = place.token("bob", plan="partner")
+
+    async def play():
+        app = Wellhead(model, config)
+        app.worker.gate.decide(watched("bob"))
+        async with client(app) as c:
+            answer = await post(c, token, np.ones(WIDTH))
+        await app.stop()
+        return json.loads(answer.content)["outputs"][0]["data"]
+
+    assert asyncio.run(play()) == np.eye(CLASSES)[predict(np.ones(WIDTH))[0].argmax()].tolist()
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        '[exposure]\nexposure = "label"',
+        '[plans.partner.exposure]\nexposure = "top_k"',
+        "[exposure]\ndecimals = 2",
+        '[stances.watch]\nexposure = "label"',
+        '[stances.watch]\nanswers = ["round:2"]',
+    ],
+)
+def test_what_cannot_be_read_is_refused_where_something_would_be_cut(place, cut):
+    token = place.token("bob", plan="partner")
+
+    async def play(text):
+        app = Wellhead(model, place.config(f'{text}\n[paths]\nunreadable = "open"\n'))
+        app.worker.gate.decide(watched("bob"))
+        async with client(app) as c:
+            headers = {"x-api-key": token, "content-type": "text/plain"}
+            answer = await c.post(PATH, content=body_of(np.ones(WIDTH)), headers=headers)
+        await app.stop()
+        return answer.status_code
+
+    assert asyncio.run(play("")) == 200
+    assert asyncio.run(play(cut)) == 415
+
+
 def test_a_challenged_caller_is_answered_once_it_has_worked(place):
     token = place.token("bob")
     config = place.config("[stances.challenge]\nchallenge_bits = 3\n")

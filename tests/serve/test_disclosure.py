@@ -4,14 +4,14 @@ import pytest
 from wellhead.config import parse
 from wellhead.core.errors import ConfigError
 from wellhead.gate.record import fingerprints
-from wellhead.serve.disclosure import rules_of, undisclosed
+from wellhead.serve.disclosure import records_of, rules_of, undisclosed
 
 KEY = b"k" * 32
 
 
 def test_without_rules_nothing_is_screened():
     assert rules_of(parse("")) is None
-    assert undisclosed(parse(""), KEY) == frozenset()
+    assert undisclosed(records_of(parse("")), KEY) == frozenset()
 
 
 def test_rules_come_from_patterns_secrets_and_canaries(tmp_path):
@@ -37,7 +37,7 @@ def test_rules_come_from_patterns_secrets_and_canaries(tmp_path):
 def test_records_are_known_by_the_fingerprints_that_queries_have(tmp_path):
     rows = np.array([[1.5, 2.0], [3.0, 4.0]], np.float32)
     np.save(tmp_path / "records.npy", rows.astype(np.float64))
-    found = undisclosed(parse(f'disclosure.records = ["{tmp_path}/records.npy"]'), KEY)
+    found = undisclosed(records_of(parse(f'disclosure.records = ["{tmp_path}/records.npy"]')), KEY)
     assert found == set(fingerprints(rows, KEY).tolist())
 
 
@@ -56,4 +56,4 @@ def test_a_rule_that_cannot_be_used_is_refused(text):
 
 def test_a_file_of_records_that_cannot_be_read_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="expected"):
-        undisclosed(parse(f'disclosure.records = ["{tmp_path}/none.csv"]'), KEY)
+        records_of(parse(f'disclosure.records = ["{tmp_path}/none.csv"]'))

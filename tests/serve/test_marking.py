@@ -6,8 +6,13 @@ import pytest
 from marking import INPUTS, House, softmax
 from serving import WIDTH, body_of, model, predict
 
+from wellhead.audit.entries import records
+from wellhead.core.codec import unpack
+from wellhead.core.errors import AuditError
+from wellhead.core.event import Event, Mark
 from wellhead.defend.mark import SECOND, marks_of
 from wellhead.defend.own.commitment import Committed, Withdrawn
+from wellhead.defend.own.slip import place_of, read, slip
 from wellhead.gate.record import fingerprints
 from wellhead.serve import Wellhead, ownership
 from wellhead.serve.assemble import secret
@@ -114,6 +119,42 @@ def test_a_mark_that_was_rounded_away_is_no_evidence():
         house.close()
 
 
+def slips_of_log(house):
+    found = [r for _, r in records(house.folder / "log")]
+    at = [i for i, r in enumerate(found) if isinstance(r, Mark) and r.what == "slips"]
+    return found, at
+
+
+def test_every_row_has_a_slip_right_behind_its_answer_marked_or_not(house):
+    opening = house.on()
+    house.serve(INPUTS[:300])
+    house.serve(INPUTS[:300], "carol", "")
+    found, at = slips_of_log(house)
+    events = [(i, r) for i, r in enumerate(found) if isinstance(r, Event)]
+    agreed = [(i, e) for i, e in events if e.principal == "eve"]
+    assert len(at) == len(agreed) == 6
+    marked = {(k.principal, int(k.fingerprint, 16)): k for k in kept_of(house)}
+    seen = 0
+    for i, event in agreed:
+        j = next(j for j in at if read(found[j].detail).place == place_of(event) and j > i)
+        assert all(isinstance(r, Event) or r.what == "slips" for r in found[i:j])
+        prints = unpack(event.fingerprints, "<u8", event.rows).ravel().tolist()
+        for print_, one in zip(prints, read(found[j].detail).each(event.rows), strict=True):
+            told = marked[("eve", print_)].told if ("eve", print_) in marked else b""
+            assert one == slip(opening.nonce, "eve", print_, told)
+            seen += bool(told)
+    assert seen == len(marked) > 10
+
+
+def test_a_question_that_is_repeated_has_the_same_slips(house):
+    house.on()
+    house.serve(INPUTS[:64])
+    house.serve(INPUTS[:64])
+    found, at = slips_of_log(house)
+    one, other = (read(found[i].detail).slips for i in at)
+    assert one == other
+
+
 def test_a_full_disk_costs_evidence_and_no_answer(house, monkeypatch, capsys):
     house.on()
 
@@ -124,6 +165,36 @@ def test_a_full_disk_costs_evidence_and_no_answer(house, monkeypatch, capsys):
     monkeypatch.setattr(Marks, "add", full)
     assert house.serve(INPUTS[:200]).shape == (200, 4)
     assert "No space left" in capsys.readouterr().err
+
+
+def test_a_log_that_refuses_the_slips_costs_evidence_and_no_metering(house, monkeypatch, capsys):
+    house.on()
+    house.start()
+
+    def full(records):
+        raise AuditError("the log cannot be written")
+
+    monkeypatch.setattr(house.worker.aides[-1], "_write", full)
+    assert house.ask(INPUTS[:200]).shape == (200, 4)
+    assert house.worker.counts.lost == 0
+    assert "could not be kept: the log cannot be written" in capsys.readouterr().err
+    house.stop()
+    assert kept_of(house) == []
+
+
+def test_two_classes_that_nobody_announced_leave_as_labels_alone():
+    house = House(model=lambda inputs: softmax(inputs)[:, :2], classes=())
+    try:
+        house.on()
+        house.start()
+        served = house.ask(INPUTS[:100])
+        assert set(np.unique(served)) == {0.0, 1.0}
+        assert np.array_equal(served.argmax(axis=1), softmax(INPUTS[:100])[:, :2].argmax(axis=1))
+        assert house.worker.gate.shaping.faults.count > 0
+        house.stop()
+        assert kept_of(house) == []
+    finally:
+        house.close()
 
 
 def test_over_the_wire_the_marked_rows_are_those_that_are_kept(place):

@@ -18,6 +18,7 @@ def house():
 
 def test_a_note_is_sealed_when_it_returns_and_found_among_other_marks(house):
     folder = house.folder / "log"
+    house.write(own="")
     note(house.config, Committed("c"), 1)
     house.start().stop()
     note(house.config, Withdrawn("c"), 2)

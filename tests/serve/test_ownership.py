@@ -10,7 +10,7 @@ from wellhead.core.event import Event, Mark
 from wellhead.defend.own.commitment import Committed, Withdrawn
 from wellhead.serve import ownership, profiles
 from wellhead.serve.notes import entries as notes_entries
-from wellhead.serve.notes import note
+from wellhead.serve.notes import note, standing
 from wellhead.serve.rehearse import Rehearsal
 
 
@@ -200,3 +200,66 @@ def test_keys_that_cannot_be_written_are_said(house):
     house.write(own=f'plans = ["agreed"]\nkey = "{file}/keys.json"')
     with pytest.raises(ConfigError, match="set ownership.key"):
         house.on()
+
+
+def test_a_commitment_that_stands_without_its_key_refuses_the_start(house):
+    opening = house.on()
+    path = ownership.path_of(house.config)
+    keys = path.read_bytes()
+    path.unlink()
+    told = refused(house)
+    assert opening.commitment[:12] in told
+    assert "restore that file from a backup, or run `wellhead mark off`" in told
+    path.write_bytes(keys)
+    house.start().stop()
+    path.unlink()
+    assert house.off()
+    assert not house.off()
+    assert entries(house) == [Committed(opening.commitment), Withdrawn(opening.commitment)]
+    assert not path.exists()
+    assert (house.serve(INPUTS[:100]) == softmax(INPUTS[:100])).all()
+
+
+def test_off_withdraws_whatever_stands(house):
+    one = house.on()
+    house.write(own='plans = ["agreed"]\nshare = 0.2')
+    other = house.on()
+    assert standing(house.folder / "log") == [one.commitment, other.commitment]
+    assert house.off()
+    assert standing(house.folder / "log") == []
+    assert ownership.load(house.config).current is None
+
+
+def test_without_ownership_in_the_config_a_commitment_binds_nobody(house):
+    house.on()
+    ownership.path_of(house.config).unlink()
+    house.write(own="")
+    house.start()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"flip": False}, "flip_labels = true"),
+        ({"own": 'plans = ["gold"]'}, "plans of the config"),
+        ({"own": 'plans = ["agreed"]\nnever_from = ["z"]'}, "never_from"),
+        ({"own": 'stance = "watch"\nnever_to = ["z"]'}, "never_to"),
+        ({"classes": ("no", "yes")}, "impossible with 2 classes"),
+    ],
+)
+def test_a_wish_that_cannot_be_met_refuses_the_start_before_anything_is_on(house, wrong, said):
+    house.write(**wrong)
+    assert said in refused(house)
+
+
+def test_a_profile_of_two_classes_refuses_the_start_before_anything_is_on(house):
+    house.write(classes=())
+    with pytest.raises(ConfigError, match="impossible with 2 classes"):
+        ownership.prepare(house.config, None, house.key, classes=2)
+    assert ownership.prepare(house.config, None, house.key, classes=3)[1] is None
+
+
+def test_the_names_of_the_classes_are_committed_to(house):
+    house.on()
+    house.write(classes=("b", "a", "c", "d"))
+    assert "as they were committed to" in refused(house)

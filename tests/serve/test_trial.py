@@ -5,7 +5,7 @@ import warnings
 import msgspec
 import numpy as np
 import pytest
-from marking import House
+from marking import INPUTS, House, softmax
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
@@ -13,15 +13,15 @@ from sklearn.neural_network import MLPClassifier
 from wellhead.audit.log import Log
 from wellhead.core.errors import AuditError, ConfigError
 from wellhead.core.event import Mark
-from wellhead.defend.own.commitment import Asked, Declaration, written
+from wellhead.defend.own.commitment import Asked, Declaration, MarkPolicy, Opening, written
 from wellhead.defend.own.judge import DEPENDENT, NOT_SHOWN, REFUSED
 from wellhead.redteam.files import Table
 from wellhead.redteam.learner import mlp
 from wellhead.redteam.oracle import InProcess
 from wellhead.redteam.patience import Patience
 from wellhead.serve import ownership
-from wellhead.serve.notes import note
-from wellhead.serve.trial import Suspect, Trial, conduct, declaration, verdict_line
+from wellhead.serve.notes import entries, note
+from wellhead.serve.trial import Suspect, Trial, conduct, declaration, names_of, verdict_line
 from wellhead.store.marks import Marks
 
 X, Y = load_digits(return_X_y=True)
@@ -146,13 +146,16 @@ def test_who_asks_first_and_declares_then_is_refused(digits):
 
 def test_a_test_is_made_once_with_one_beacon(digits):
     declare(digits, "once", "once")
-    tried(digits, "once", digits.clone, "once")
+    first = tried(digits, "once", digits.clone, "once").ruling.tests
     with pytest.raises(ConfigError, match="second look needs a second declaration"):
         tried(digits, "once", digits.clone, "once")
     with pytest.raises(ConfigError, match="another beacon"):
         tried(digits, "once", digits.clone, "once", beacon="16 23 42")
-    declare(digits, "twice", "once")
-    assert tried(digits, "twice", digits.clone, "once").ruling.tests == 6
+    look = next(i for i in range(1, 100) if i * (i + 1) == first)
+    for more, spelled in enumerate(("once", "./once", "ONCE"), 1):
+        declare(digits, spelled + " again", spelled)
+        told = tried(digits, spelled + " again", digits.clone, spelled)
+        assert told.ruling.tests == (look + more) * (look + more + 1)
 
 
 def test_a_suspect_that_was_not_declared_is_not_asked(digits):
@@ -187,7 +190,7 @@ def test_without_a_panel_there_is_no_verdict_and_a_table_makes_one(digits, monke
     with pytest.raises(ConfigError, match="19 independent models as declared, got 2"):
         tried(digits, "alone", digits.clone, "alone", panel=tuple(digits.panel[:2]))
     # nobody was asked
-    assert tried(digits, "alone", digits.clone, "alone").ruling.tests == 2
+    assert not any(isinstance(e, Asked) and e.declaration == "alone" for _, e in entries(digits.folder / "log"))
     asked = []
     monkeypatch.setattr(
         "wellhead.serve.trial.panel", lambda table, n, seed: asked.append(n) or [("made", digits.clone)] * n
@@ -213,7 +216,7 @@ def test_a_suspect_that_answers_a_part_may_be_asked_again(digits):
     assert tried(digits, "shy", digits.clone, "shy").ruling.verdict == DEPENDENT
 
 
-def test_lost_keys_and_erased_marks_leave_no_test(digits, monkeypatch, tmp_path):
+def test_lost_keys_leave_no_test_and_every_mark_that_was_erased_is_a_miss(digits, monkeypatch, tmp_path):
     declare(digits, "lost", "lost")
     ring = ownership.load(digits.config)
     other = msgspec.structs.replace(ring.openings[0], key=bytes(32))
@@ -225,8 +228,36 @@ def test_lost_keys_and_erased_marks_leave_no_test(digits, monkeypatch, tmp_path)
     path.write_bytes((digits.folder / "log" / "marks.jsonl").read_bytes())
     Marks(path).erase("bob")
     monkeypatch.setattr(ownership, "marks_path", lambda _: path)
-    with pytest.raises(ConfigError, match="marks that hold"):
-        tried(digits, "lost", digits.clone, "lost")
+    told = tried(digits, "lost", digits.clone, "lost")
+    names = [r.principal for r in told.rows]
+    assert set(names) == {"eve"}
+    assert told.lost > 5
+    assert told.ruling.whole.marks == told.declaration.marks == len(names) + told.lost
+    bob = next(e for e in told.ruling.by if e.of == "bob")
+    assert (bob.marks, bob.matches) == (told.lost, 0)
+    declare(digits, "gone", "gone")
+    path.write_bytes(b"")
+    with pytest.raises(ConfigError, match="are kept no more"):
+        tried(digits, "gone", digits.clone, "gone")
+
+
+def test_what_is_marked_after_the_declaration_is_not_asked():
+    house = House()
+    try:
+        house.on()
+        house.serve(INPUTS[:450])
+        wish = Declaration(uid="early", commitments=("",), suspects=("s",), marks=1, beacon="a draw to come")
+        test, _, _ = declaration(house.config, wish)
+        note(house.config, test, ownership.now_us())
+        house.serve(INPUTS)
+        early = {k.fingerprint for k in Marks(ownership.marks_path(house.config)).read()[: test.marks]}
+        panel = (Suspect("other", InProcess(softmax)),) * 19
+        told = conduct(
+            house.config, Trial(uid="early", beacon="b", suspect=Suspect("s", InProcess(softmax)), panel=panel)
+        )
+        assert {r.fingerprint for r in told.rows} == early
+    finally:
+        house.close()
 
 
 def test_an_edited_declaration_is_refused(digits):
@@ -250,3 +281,39 @@ def test_a_second_declaration_of_one_name_is_found(digits):
     log.close(now_us)
     with pytest.raises(ConfigError, match="more than once"):
         tried(digits, "double", digits.clone, "double")
+
+
+def test_a_suspect_is_put_in_the_order_of_classes_that_was_committed_to(digits):
+    declare(digits, "order", "order")
+    turned = msgspec.structs.replace(digits.config.model, classes=DIGITS[::-1])
+    config = msgspec.structs.replace(digits.config, model=turned)
+    asked = Suspect("order", InProcess(digits.clone.predict_proba), DIGITS)
+    told = conduct(config, Trial(uid="order", beacon="b", suspect=asked, panel=tuple(digits.panel)))
+    assert told.ruling.verdict == DEPENDENT
+
+
+def test_marks_of_two_orders_of_classes_are_no_test():
+    openings = [
+        Opening.of(bytes(32), b"", "m", MarkPolicy(share=0.5, variant="first", classes=tuple(c))) for c in ("ab", "ba")
+    ]
+    with pytest.raises(ConfigError, match="one order of classes"):
+        names_of(openings)
+
+
+def test_a_key_whose_marks_are_all_gone_is_declared_and_counts():
+    house = House()
+    try:
+        first = house.on()
+        house.serve(INPUTS[:450])
+        house.write(own='plans = ["agreed"]\nshare = 0.2')
+        second = house.on()
+        house.serve(INPUTS[450:])
+        path = ownership.marks_path(house.config)
+        lines = [line for line in path.read_bytes().splitlines(keepends=True) if first.commitment.encode() not in line]
+        path.write_bytes(b"".join(lines))
+        wish = Declaration(uid="t", commitments=("",), suspects=("s",), marks=1, beacon="a draw to come")
+        test, _, tests = declaration(house.config, wish)
+        assert test.commitments == (first.commitment, second.commitment)
+        assert tests == 4
+    finally:
+        house.close()

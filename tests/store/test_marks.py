@@ -1,3 +1,4 @@
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -30,6 +31,33 @@ def test_what_was_added_is_read_again_by_anybody(tmp_path):
     assert again.read() == [kept(number=1), kept(number=2)]
     assert again.add([kept(number=2), kept(number=3)]) == 1
     assert len(again) == 3
+
+
+def test_a_line_that_is_there_twice_is_read_once_and_counted(tmp_path):
+    path = tmp_path / "marks.jsonl"
+    Marks(path).add([kept(number=1), kept(number=2)])
+    path.write_bytes(path.read_bytes() * 3)
+    marks = Marks(path)
+    assert marks.read() == [kept(number=1), kept(number=2)]
+    assert marks.doubles == 4
+    assert len(marks) == 2
+
+
+@pytest.mark.parametrize("spelled", ["00000000000000FF", "0x000000000000ff", "ff", " 0000000000000ff", "0" * 16 + "\n"])
+def test_a_fingerprint_has_one_spelling(tmp_path, spelled):
+    path = tmp_path / "marks.jsonl"
+    path.write_bytes(msgspec.json.encode(msgspec.structs.replace(kept(), fingerprint=spelled)) + b"\n")
+    with pytest.raises(StoreError, match=r"marks\.jsonl:1"):
+        Marks(path)
+
+
+def test_a_slip_vouches_for_all_of_a_mark_but_when_it_was_asked():
+    told = kept().told
+    assert told == msgspec.structs.replace(kept(), time_us=9, request="other").told
+    others = {"commitment": "d", "principal": "p", "fingerprint": "f" * 16, "served": 3, "rival": 3, "classes": 9}
+    others |= {"shape": (1,), "numbers": "AAAA", "text": "t"}
+    for field, value in others.items():
+        assert msgspec.structs.replace(kept(), **{field: value}).told != told
 
 
 def test_the_file_is_its_owners_alone(tmp_path):

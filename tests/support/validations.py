@@ -43,7 +43,7 @@ VALIDATION = Validation(
         policy(LABEL_ONLY, taken("soft", 0.6, 0.7, 0.8, accuracy=0.79), taken("label-only", 0.6, 0.7, 0.8),
                answers=("label_only",)),
         policy("mad_argmax", taken("soft", 0.2, 0.3, 0.4), taken("label-only", 0.6, 0.7, 0.8, accuracy=0.79),
-               taken("split accounts", 0.6, 0.7, 0.79, accounts=8), answers=("mad_argmax",)),
+               taken("split soft", 0.6, 0.7, 0.79, accounts=8), answers=("mad_argmax",)),
         policy("mad<b>", taken("soft", 0.3), kept=3, answers=("mad",)),
         policy("shut", taken("soft", reason="closed")),
         Tried(policy="modelguard_s", state="not ready", reason="no codebook"),

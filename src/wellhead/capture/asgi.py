@@ -65,6 +65,7 @@ class Middleware:
         self._bodies = Deadlines(guard.body_timeout_s)
         self._unread_passes = config.paths.unreadable == "open"
         self._hides_versions = config.mode == "enforce"
+        self._holds_back = config.mode == "enforce" and bool(config.disclosure.records)
         self._ids = itertools.count()
         self._run = secrets.token_hex(6)
 
@@ -179,11 +180,18 @@ class Middleware:
         if not verdict.passes:
             told = verdict.told or verdict.reason or "refused by policy"
             raise Refusal(verdict.status, told, retry_after_s=verdict.retry_after_s, challenge=puzzle)
-        if refusal is not None and (verdict.stance >= Stance.REDUCE or verdict.answers):
-            # An answer that cannot be read cannot be reduced either.
+        if refusal is not None and not self._may_stay_unread(verdict):
             gate.release(exchange.caller, query.rows)
             raise refusal
         return verdict
+
+    def _may_stay_unread(self, verdict: Verdict) -> bool:
+        """True where nothing is to be cut from this answer, and no record to be looked for in what it answers.
+
+        An answer that cannot be read cannot be reduced either.
+        """
+        cut = verdict.answers or verdict.upstream or verdict.decimals >= 0 or verdict.stance >= Stance.REDUCE
+        return not (cut or verdict.exposure < Exposure.PROBABILITIES or self._holds_back)
 
     async def _solved(self, solution: bytes, asked: challenge.Asked, bits: int, now_s: float) -> bool:
         """True where the puzzle was solved. The hash is slow on purpose, and is kept off the event loop."""
@@ -225,6 +233,7 @@ class Middleware:
         """The reply to a query that could not be read and may pass so by policy."""
         if held.status != 200:
             return self._screened(exchange, _not_ok(held))
+        held.check_plain()
         self.counts.unread += 1
         return self._screened(exchange, Reply(200, kept_of_answer(held.headers), held.body))
 
@@ -277,6 +286,7 @@ def _not_ok(held: Held) -> Reply:
         return Reply(204, [], b"")
     if 400 <= status < 500:
         body = held.body
+        held.check_plain()
         if len(body) <= _MAX_ERROR_BYTES:
             return Reply(status, kept_of_answer(held.headers), body)
         return refused(Refusal(status, "the model refused the request"))

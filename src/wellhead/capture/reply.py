@@ -104,6 +104,10 @@ class Held:
         chunks = self._chunks
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
+    def check_plain(self) -> None:
+        """Raises BadAnswer for a compressed answer, which no rule could look into."""
+        _ = self.content_type
+
     @property
     def content_type(self) -> str:
         """The answer's only content type, "" where there is none; raises BadAnswer for two, or for a compressed one."""

@@ -88,13 +88,16 @@ def show(arguments: argparse.Namespace) -> int:
 
 
 def erase(arguments: argparse.Namespace) -> int:
-    """Forget, and say how many."""
+    """Forget, and say how many; 1 where there were none."""
     from wellhead.serve import ownership
     from wellhead.store.marks import Marks
 
     config, _ = _config(arguments)
     gone = Marks(ownership.marks_path(config)).erase(arguments.principal)
-    print(f"{gone} marked inputs of {arguments.principal} erased; they can no longer be asked of a suspect")
+    if not gone:
+        print(f"no marked inputs of {arguments.principal!r} are kept: nothing was erased", file=sys.stderr)
+        return 1
+    print(f"{gone} marked inputs of {arguments.principal} erased; in a test each of them counts as a miss")
     return 0
 
 

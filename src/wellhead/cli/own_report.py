@@ -73,8 +73,8 @@ def parts(told: Told) -> list[Part]:
         Part("The test", _facts(told)),
         Part("Matches", [_HEAD, _line(ruling.whole), *map(_line, ruling.by)], (
             f"p: the exact chance of at least so many matches, each 1 in {told.among}, for a model that does not "
-            f"depend on the key. Corrected: times {ruling.tests} (keys, suspects, i (i + 1) for the i-th test), and "
-            "times the number of principals where one is named.",
+            f"depend on the key. Corrected: times {ruling.tests} (keys, suspects, i (i + 1) for the i-th test of this "
+            "log), and times the number of principals where one is named.",
         )),
         Part("Independent models", [_HEAD[:4], *(_line(e)[:4] for e in ruling.panel)], (
             f"The suspect ranks {ruling.rank} of {len(ruling.panel) + 1}. The test is void where one of them has a "
@@ -123,6 +123,7 @@ def _facts(told: Told) -> list[tuple[str, str]]:
         ("beacon, as drawn", told.beacon),
         *(("marked by the log", o.said) for o in told.observed.values()),
         ("kept marks that do not hold", ", ".join(f"{n} {why}" for why, n in told.rejected.items()) or "none"),
+        ("drawn marks that are kept no more", f"{told.lost}, each a miss" if told.lost else "none"),
     ]
 
 

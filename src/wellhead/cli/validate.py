@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
+import tempfile
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,11 +19,14 @@ from wellhead.cli.target import (
     patience_of,
     with_candidates,
 )
-from wellhead.core.errors import ConfigError, MissingExtra
+from wellhead.core.errors import ConfigError, MissingExtra, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from wellhead.config import Config
+    from wellhead.core.arrays import Array
+    from wellhead.core.event import Answer
     from wellhead.redteam.known import Known
     from wellhead.redteam.matrix import Step, Terms
     from wellhead.redteam.oracle import Oracle
@@ -31,12 +34,14 @@ if TYPE_CHECKING:
 
 
 _ONE_MODEL = "your config has stances with an upstream of their own: here the target answered in their place"
+_CLASSIFIERS, _FOR_OTHERS = "expected a classifier to validate, got {}", "for others there is `wellhead attack`"
+_LOOK = 4
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
     parser = commands.add_parser(
-        "validate", help="try each defence, and your config, against thieves that adapt", description=OWN_MODELS
+        "validate", help="try each defence, and your config, against thieves that adapt (classifiers)", description=OWN_MODELS
     )
     parser.add_argument(
         "-c", dest="config", type=Path, default=Path("wellhead.toml"), metavar="FILE",
@@ -81,9 +86,10 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(arguments: argparse.Namespace) -> int:
     """Try, report."""
-    import msgspec
+    import numpy as np
 
     from wellhead.config import load
+    from wellhead.redteam.attack import take_inputs
     from wellhead.redteam.budget import UNLIMITED
     from wellhead.redteam.desk import Desk
     from wellhead.redteam.matrix import validate
@@ -93,23 +99,86 @@ def run(arguments: argparse.Namespace) -> int:
 
     config, terms = load(arguments.config), _terms(arguments)
     oracle, known, terms = _target(arguments, terms)
-    rehearsals = arguments.out / "policies"
-    shutil.rmtree(rehearsals, ignore_errors=True)
-    rehearsals.mkdir(parents=True, exist_ok=True)
-    with closing(Transcript(arguments.out / "transcript.jsonl")) as transcript:
+    _check(arguments, config, known)
+    check_free(arguments.out, oracle.target)
+    with _rehearsals(arguments.out) as folder, closing(Transcript(arguments.out / "transcript.jsonl")) as transcript:
+        check_targets(transcript.targets, oracle.target, arguments.out)
         desk = Desk(oracle, UNLIMITED, transcript, patience_of(arguments), arguments.seed)
+        model = behind(desk)
+        check_classifier(model(take_inputs(known.pool, np.arange(min(len(known.pool), _LOOK)))))
         wanted = tuple(filter(None, (part.strip() for part in arguments.defences.split(";"))))
-        trials = Policies(config, rehearsals, known.pool).all(behind(desk), wanted, arguments.flip_labels)
+        policies = Policies(config, Path(folder), known.pool, arguments.seed)
+        trials = policies.all(model, wanted, arguments.flip_labels)
         found = show(validate(desk, known, trials, terms), quiet=arguments.json)
-    shutil.rmtree(rehearsals, ignore_errors=True)
-    if any(treatment.upstream for treatment in config.stances.values()):
-        found = msgspec.structs.replace(found, warnings=(*found.warnings, _ONE_MODEL))
-    report(found, arguments.out, arguments.json)
+    report(_warned(found, config), arguments.out, arguments.json)
     return 0
+
+
+def _rehearsals(out: Path) -> tempfile.TemporaryDirectory[str]:
+    """A new folder for the logs of rehearsals, deleted in the end; nothing that was there before is touched."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(prefix="rehearsals-", dir=out, ignore_cleanup_errors=True)
+    except OSError as e:
+        raise StoreError(f"expected a folder for the report at {out}, got: {e.strerror}", "see --out") from e
+
+
+def _check(arguments: argparse.Namespace, config: Config, known: Known) -> None:
+    """Raises ConfigError for what can never be validated, before anything is asked."""
+    if "regressor" in (arguments.task, config.model.task):
+        raise ConfigError(_CLASSIFIERS.format("a regressor"), _FOR_OTHERS)
+    if not len(known.pool):
+        raise ConfigError("expected inputs to ask, got none", "give --pool FILE")
+
+
+def check_classifier(told: Answer | Array) -> None:
+    """Raises ConfigError where the first answers are those of a regressor."""
+    from wellhead.redteam.oracle import as_answer
+
+    if as_answer(told).top1 is None:
+        raise ConfigError(_CLASSIFIERS.format("single numbers, as of a regressor"), _FOR_OTHERS)
+
+
+def check_targets(targets: Sequence[str], target: str, directory: Path) -> None:
+    """Raises ConfigError where a transcript is that of other targets. targets: that it tells of."""
+    if targets and target not in targets:
+        raise ConfigError(
+            f"expected a validation of {target} in {directory}, got one of {targets[0]}", "give a new directory: --out"
+        )
+
+
+def check_free(directory: Path, target: str) -> None:
+    """Raises ConfigError where the report would overwrite what is no validation of this target."""
+    import msgspec
+
+    from wellhead.redteam.report.validated import FILES, STUDY
+
+    there = [name for name in FILES if (directory / name).exists()]
+    if not there:
+        return
+    try:
+        told = msgspec.json.decode((directory / STUDY).read_bytes())
+    except (OSError, msgspec.MsgspecError):
+        told = None
+    if not isinstance(told, dict) or "tried" not in told:
+        raise ConfigError(
+            f"expected no {there[0]} in {directory} but of a validation, got another",
+            "give a new directory: --out",
+        )
+    check_targets([str(told.get("target"))], target, directory)
+
+
+def _warned(found: Validation, config: Config) -> Validation:
+    import msgspec
+
+    if not any(treatment.upstream for treatment in config.stances.values()):
+        return found
+    return msgspec.structs.replace(found, warnings=(*found.warnings, _ONE_MODEL))
 
 
 def _terms(arguments: argparse.Namespace) -> Terms:
     from wellhead.redteam.files import read_table
+    from wellhead.redteam.goal import checked_prices
     from wellhead.redteam.matrix import Terms
     from wellhead.redteam.outcome import Prices
 
@@ -120,7 +189,7 @@ def _terms(arguments: argparse.Namespace) -> Terms:
         seed=arguments.seed,
         days=arguments.days,
         goal=arguments.fidelity,
-        prices=Prices(row=arguments.price, account=arguments.account_price),
+        prices=checked_prices(Prices(row=arguments.price, account=arguments.account_price)),
         judges=None if judges is None else judges.inputs,
         judge_labels=None if judges is None else judges.labels,
     )

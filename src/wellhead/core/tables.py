@@ -6,10 +6,11 @@ What is wrong is said in the words of the file: the path, what was expected, and
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -55,7 +56,7 @@ def _below(hint: Any, key: str) -> Any:
     """The type of a key in a table, or of an item in a list; None where there is no such key."""
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
         below = get_type_hints(hint).get(key)
-        return get_args(below)[0] if isinstance(below, types.UnionType) else below
+        return get_args(below)[0] if get_origin(below) in (types.UnionType, Union) else below
     arguments = get_args(hint)
     return arguments[get_origin(hint) is dict] if get_origin(hint) in (dict, tuple) else None
 
@@ -72,7 +73,7 @@ def _keys(hint: Any) -> tuple[str, ...] | None:
     return getattr(hint, "__struct_fields__", named)
 
 
-def _unknown(tree: Any, hint: Any, path: str = "$") -> Iterator[str]:
+def _unknown(tree: Any, hint: Any, path: str = "") -> Iterator[str]:
     """What is wrong with each key that the tree should not hold."""
     for i, item in enumerate(tree) if isinstance(tree, list) else ():
         yield from _unknown(item, _below(hint, ""), f"{path}[{i}]")
@@ -80,32 +81,58 @@ def _unknown(tree: Any, hint: Any, path: str = "$") -> Iterator[str]:
     for key, value in tree.items() if isinstance(tree, dict) else ():
         below = _below(hint, key)
         if known is not None and key not in known:
-            yield f"unknown key `{key}` at `{path}`, {_did_you_mean(key, known)}"
+            yield f"unknown key `{key}` at {_said(path)}, {_did_you_mean(key, known)}"
         elif below is not None:
-            yield from _unknown(value, below, f"{path}.{key}")
+            yield from _unknown(value, below, _joined(path, key))
 
 
 def _explain(error: msgspec.ValidationError, kind: type[msgspec.Struct], tree: Any) -> ConfigError:
     """A type or range error in the words of the file."""
     text, _, path = str(error).partition(" - at ")
+    place, hint, value = _walked(path, kind, tree)
     wrong = re.fullmatch(r"Invalid enum value '(.*)'", text)
     if wrong is None:
-        got = "" if ", got " in text else _got(tree, path)
-        return ConfigError(f"{text[0].lower()}{text[1:]} at {path}{got}")
-    hint: Any = kind
-    for key in re.findall(r"\.(\w+)|\[", path):
-        hint = _below(hint, key)
+        got = f", got `{value}`" if isinstance(value, int | float) and ", got " not in text else ""
+        return ConfigError(f"{text[0].lower()}{text[1:]} at {_said(place)}{got}")
     words = get_args(hint)
     return ConfigError(
-        f"expected one of {', '.join(words)} at {path}, got `{wrong[1]}`", _did_you_mean(wrong[1], words)
+        f"expected one of {', '.join(words)} at {_said(place)}, got `{wrong[1]}`", _did_you_mean(wrong[1], words)
     )
 
 
-def _got(tree: Any, path: str) -> str:
-    """What stands at a path such as `$.rules[0].name`, in words; nothing where it is not one value."""
-    for key, at in re.findall(r"\.(\w+)|\[(\d+)\]", path):
-        tree = tree.get(key) if isinstance(tree, dict) else tree[int(at)] if at and isinstance(tree, list) else None
-    return f", got `{tree}`" if isinstance(tree, int | float) else ""
+def _walked(path: str, hint: Any, tree: Any) -> tuple[str, Any, Any]:
+    """What a path such as `$.plans[...].limits` leads to: it in the file's words, its type, and what stands there.
+
+    Of a table that may hold any key the path does not say which: it is the first that is wrong.
+    """
+    place = ""
+    for name, at in re.findall(r"\.(\w+)|\[(\d+|\.\.\.)\]", path):
+        if at.isdigit():
+            place, hint = f"{place}[{at}]", _below(hint, "")
+            tree = tree[int(at)] if isinstance(tree, list) else None
+            continue
+        key = name or next((k for k, v in tree.items() if not _fits(v, _below(hint, k))), "...")
+        place, hint = _joined(place, key), _below(hint, key)
+        tree = tree.get(key) if isinstance(tree, dict) else None
+    return place, hint, tree
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    try:
+        msgspec.convert(value, hint)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _joined(path: str, key: str) -> str:
+    """The path of a key in a table, as TOML writes it."""
+    bare = key if re.fullmatch(r"[\w-]+", key, re.ASCII) else json.dumps(key)
+    return f"{path}.{bare}" if path else bare
+
+
+def _said(path: str) -> str:
+    return f"`{path}`" if path else "the top of the file"
 
 
 def _place(tree: dict[str, Any], kind: type[msgspec.Struct], name: str, prefix: str) -> tuple[dict[str, Any], str, Any]:

@@ -23,6 +23,7 @@ LEAST_CLASSES = 3
 VISIBLE = 0.01
 """How far apart two scores must lie for their order to be a mark: a clone hardly learns that of closer ones."""
 _TWO_CLASSES = "a mark is impossible with 2 classes: the label served instead would be forced, so it proves no key"
+_REMEDY = "remove [ownership] for this model; to check `mark` alone, give `--classes 3` or more"
 
 
 class Marking(msgspec.Struct, frozen=True):
@@ -65,7 +66,7 @@ class Marking(msgspec.Struct, frozen=True):
         Raises ConfigError where that is fewer than two, since such a mark proves nothing.
         """
         if classes < LEAST_CLASSES:
-            raise ConfigError(f"{_TWO_CLASSES}, got {classes}", "switch `ownership` off for this model")
+            raise ConfigError(f"{_TWO_CLASSES}, got {classes}", _REMEDY)
         left = 2 if self.variant == SECOND else classes - 1 - len(set(self.never_to))
         if left < 2:
             raise ConfigError(

@@ -5,10 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from wellhead.config import Ownership
-from wellhead.core.errors import ConfigError
 from wellhead.core.verdict import Stance, Verdict
 from wellhead.defend.guarantees import Stage
-from wellhead.defend.spec import parse
+from wellhead.gate.lists import stage_of
 
 MARK = "mark"
 
@@ -23,13 +22,5 @@ def marked(ownership: Ownership, plan: str, verdict: Verdict) -> Verdict:
 
 def with_mark(answers: tuple[str, ...]) -> tuple[str, ...]:
     """The defences with `mark` where its stage has its place: after what perturbs, before what truncates or rounds."""
-    at = next((i for i, text in enumerate(answers) if _stage(text) > Stage.MARK), len(answers))
+    at = next((i for i, text in enumerate(answers) if stage_of(text) > Stage.MARK), len(answers))
     return (*answers[:at], MARK, *answers[at:])
-
-
-def _stage(text: str) -> Stage:
-    """Where a defence stands; one that is not ready, or wrong, is judged by others and taken for a perturbation."""
-    try:
-        return parse(text).stage
-    except ConfigError:
-        return Stage.PERTURB

@@ -10,6 +10,7 @@ from wellhead.core.exposure import Exposure
 from wellhead.core.verdict import Stance, Verdict
 from wellhead.defend.guarantees import Argmax
 from wellhead.defend.spec import Unready, compose, met, parse
+from wellhead.gate.lists import both
 from wellhead.gate.marking import marked
 
 _RESPONSES = {"alert": Stance.WATCH, "reduce": Stance.REDUCE, "throttle": Stance.THROTTLE}
@@ -130,7 +131,6 @@ def _terms(config: Config, plan: Plan, name: str = "") -> Terms:
         top_k=exposed.top_k,
         answers=exposed.answers,
     )
-    passing = marked(config.ownership, name, passing)
     treated = {s: (marked(config.ownership, name, v), wait) for s, (v, wait) in _treated(config, passing).items()}
     return Terms(
         per_row_s=60.0 / rate if rate else 0.0,
@@ -138,7 +138,7 @@ def _terms(config: Config, plan: Plan, name: str = "") -> Terms:
         rows_per_day=limits.rows_per_day,
         max_rows=limits.max_rows,
         max_unread_rows=limits.max_unread_rows,
-        passing=passing,
+        passing=marked(config.ownership, name, passing),
         max_drawn=valve.max_drawn if plan.max_drawn is None else plan.max_drawn,
         max_bits=valve.max_bits if plan.max_bits is None else plan.max_bits,
         treated=treated,
@@ -161,7 +161,7 @@ def _treated(config: Config, passing: Verdict) -> dict[Stance, Treated]:
 
 
 def _under(milder: Verdict, treatment: Treatment, plan: Verdict) -> Verdict:
-    """What a treatment makes of the verdict under the milder stance; never richer than the plan's own."""
+    """What a treatment makes of the verdict under the milder stance; what cuts the plan's answers stays in force."""
     t = treatment
     exposure = Exposure.parse(t.exposure) if t.exposure else milder.exposure
     decimals = milder.decimals if t.decimals is None else t.decimals
@@ -170,7 +170,7 @@ def _under(milder: Verdict, treatment: Treatment, plan: Verdict) -> Verdict:
         exposure=min(exposure, plan.exposure),
         decimals=plan.decimals if decimals < 0 or 0 <= plan.decimals < decimals else decimals,
         top_k=min(t.top_k or milder.top_k, plan.top_k),
-        answers=milder.answers if t.answers is None else t.answers,
+        answers=milder.answers if t.answers is None else both(plan.answers, t.answers),
         upstream=milder.upstream if t.upstream is None else t.upstream,
         challenge_bits=t.challenge_bits or milder.challenge_bits,
     )

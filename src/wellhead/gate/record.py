@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -24,17 +25,20 @@ from wellhead.meter.traits import traits
 Pseudonym = Callable[[str, str], str]
 """(field, value) -> salted hex token of a personal value; empty stays empty."""
 
+_ZERO, _NAN = np.float32(0.0), np.float32(np.nan)
 _ASKERS = 10_000
 """Callers whose fields are remembered."""
 
 
 def fingerprints(inputs: Inputs, key: bytes) -> Array:
-    """(n,) uint64 keyed BLAKE2b of each input's canonical bytes (little-endian float32, or UTF-8)."""
+    """(n,) uint64 keyed BLAKE2b of each input's canonical bytes (little-endian float32, or UTF-8).
+
+    Numbers that are equal in single precision are the same, -0 and 0 too, and every NaN is one.
+    """
     if isinstance(inputs, list):
         rows = [text.encode() for text in inputs]
     else:
-        flat = np.ascontiguousarray(inputs, dtype="<f4").reshape(len(inputs), -1)
-        raw, width = flat.tobytes(), flat.shape[1] * 4
+        raw, width = _canonical(inputs), 4 * (inputs.size // max(len(inputs), 1))
         rows = [raw[i : i + width] for i in range(0, len(raw), width)] if width else [b""] * len(inputs)
     keyed = hashlib.blake2b(digest_size=8, key=key)
     digests = []
@@ -43,6 +47,14 @@ def fingerprints(inputs: Inputs, key: bytes) -> Array:
         hasher.update(row)
         digests.append(hasher.digest())
     return np.frombuffer(b"".join(digests), dtype="<u8")
+
+
+def _canonical(inputs: Array) -> bytes:
+    """Equal bytes for equal numbers: -0 becomes 0, and every NaN the same one."""
+    flat = np.ascontiguousarray(inputs, dtype="<f4").reshape(-1)
+    if flat.size and math.isnan(flat[flat.argmax()]):  # the greatest is a NaN where there is one
+        flat = np.where(np.isnan(flat), _NAN, flat)
+    return (flat + _ZERO).tobytes()
 
 
 @lru_cache(maxsize=65_536)

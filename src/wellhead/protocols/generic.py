@@ -103,14 +103,14 @@ class Generic:
     def __init__(self, pointers: Pointers) -> None:
         if not pointers.path.startswith("/"):
             raise ConfigError(
-                f"expected a path at `$.model.pointers.path`, got {pointers.path[:40]!r}",
+                f"expected a path at `model.pointers.path`, got {pointers.path[:40]!r}",
                 "such as /predict",
             )
         self.path = pointers.path
         self.inputs = parse_pointer(pointers.inputs)
         self.outputs = {r: parse_pointer(getattr(pointers, r)) for r in _ROLES if getattr(pointers, r)}
         if not self.outputs:
-            raise ConfigError("expected a pointer to scores, labels or values at `$.model.pointers`, got none")
+            raise ConfigError("expected a pointer to scores, labels or values at `model.pointers`, got none")
 
     def match(self, method: str, path: str) -> Called | None:
         """ONLY_MODEL for POST at the configured path."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -27,29 +26,31 @@ _JITTER, _COVER, _SAMPLES = 0.02, 0.5, 50
 
 
 class Thief(NamedTuple):
-    """way: how it asks, thieves of one way share their conversation.  reads: `scores`, `labels`, `undone`.
+    """way: how it asks, thieves of one way share their conversation.  reads: `scores`, `labels` or `undone`.
 
     words: what it does, one clause.  paper: where it comes from.
     """
 
     name: str
     way: str
-    reads: tuple[str, ...]
+    reads: str
     words: str
     paper: str
 
 
 _SMOOTH = Averaged.paper
 THIEVES = (
-    Thief("soft", "plain", ("scores",), "learns from all that is answered", "Orekondy et al., CVPR 2019"),
-    Thief("label-only", "plain", ("labels",), "keeps the best class alone", "Orekondy et al., ICLR 2020, 5.2.3"),
-    Thief("recovery", "plain", ("undone",), "undoes the defence, which it knows, by partial Bayes",
+    Thief("soft", "plain", "scores", "learns from all that is answered", "Orekondy et al., CVPR 2019"),
+    Thief("label-only", "plain", "labels", "keeps the best class alone", "Orekondy et al., ICLR 2020, 5.2.3"),
+    Thief("recovery", "plain", "undone", "undoes the defence, which it knows, by partial Bayes",
           "Tang et al., USENIX Security 2024"),
-    Thief("repeats", "repeats", ("scores",), f"asks each input {TIMES} times and averages", _SMOOTH),
-    Thief("jitter", "jitter", ("scores",), f"asks {TIMES} copies of each input with a little noise and averages",
+    Thief("repeats", "repeats", "scores", f"asks each input {TIMES} times and averages", _SMOOTH),
+    Thief("jitter", "jitter", "scores", f"asks {TIMES} copies of each input with a little noise and averages",
           _SMOOTH),
-    Thief("split accounts", "split", ("scores", "labels"), f"spreads over {ACCOUNTS} unlike accounts", "Sybils"),
-    Thief("cover traffic", "cover", ("scores", "labels"), "hides its questions among as many decoys", Covered.paper),
+    Thief("split soft", "split", "scores", f"as soft, over {ACCOUNTS} unlike accounts", "Sybils"),
+    Thief("split label-only", "split", "labels", f"as label-only, over {ACCOUNTS} unlike accounts", "Sybils"),
+    Thief("cover soft", "cover", "scores", "as soft, hidden among as many decoys", Covered.paper),
+    Thief("cover label-only", "cover", "labels", "as label-only, hidden among as many decoys", Covered.paper),
 )  # fmt: skip
 """In the order of the matrix."""
 
@@ -93,23 +94,20 @@ def callers_of(way: str) -> tuple[Caller, ...]:
     )
 
 
-def readings(thief: Thief, got: Extraction, undoing: Shape | None, seed: int) -> Iterator[tuple[Inputs, Array]]:
-    """What the thief trains on: inputs with (n, k) probabilities or (n,) labels, a pair for each of its `reads`.
+def reading(thief: Thief, got: Extraction, undoing: Shape | None, seed: int) -> tuple[Inputs, Array]:
+    """What the thief trains on: inputs with (n, k) probabilities or (n,) labels.
 
     Raises Unsuited where there is nothing to undo.
     """
-    for what in thief.reads:
-        if what == "labels":
-            yield _labelled(got.inputs, got.answer)
-            continue
-        answer = got.answer if what == "scores" else _undone(got, undoing, seed)
-        rows = np.flatnonzero(scored(answer))
-        shares = probabilities(take(answer, rows)) if rows.size else np.zeros((0, 1))
-        # Certainties are labels in another dress, and teach the same.
-        if (shares == 1.0).any(axis=1).all():
-            yield _labelled(got.inputs, answer)
-        else:
-            yield take_inputs(got.inputs, rows), shares
+    if thief.reads == "labels":
+        return _labelled(got.inputs, got.answer)
+    answer = got.answer if thief.reads == "scores" else _undone(got, undoing, seed)
+    rows = np.flatnonzero(scored(answer))
+    shares = probabilities(take(answer, rows)) if rows.size else np.zeros((0, 1))
+    # Certainties are labels in another dress, and teach the same.
+    if (shares == 1.0).any(axis=1).all():
+        return _labelled(got.inputs, answer)
+    return take_inputs(got.inputs, rows), shares
 
 
 def _labelled(inputs: Inputs, answer: Answer) -> tuple[Inputs, Array]:

@@ -7,93 +7,130 @@ from typing import NamedTuple
 
 import msgspec
 
+from wellhead.config import Exposed
 from wellhead.core.errors import ConfigError
+from wellhead.defend.guarantees import Argmax
+from wellhead.defend.spec import Unready, compose, met
 from wellhead.redteam.goal import COST, DAYS, FIDELITY, Goal
 from wellhead.redteam.outcome import Outcome, Prices, Study
-from wellhead.redteam.validation import OWN, UNDEFENDED, Point, Taken, Tried, Validation
-from wellhead.redteam.worth import cheapest, envelope
+from wellhead.redteam.validation import LABEL_ONLY, OWN, UNDEFENDED, Point, Taken, Tried, Validation
+from wellhead.redteam.worth import Rows, envelope, rows_to
 
 _LEAST_DRAWN, _ALIKE = 0.05, 0.02
+_GIVEN = {"key": bytes(32)}
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """prices: of a row and an account.  fidelity: of a clone that is worth having.
 
     honest_rows: a day, that honest customers need: no quota below it is proposed.  window_days: that ledgers sum.
+    flip_labels: the operator accepts defences that may change the best class.  regressor: nothing but limits helps.
     """
 
     prices: Prices = Prices()
     fidelity: float = 0.9
     honest_rows: int = 100
     window_days: int = 30
+    flip_labels: bool = False
+    regressor: bool = False
 
-
-class Rows(NamedTuple):
-    """Rows to a goal under one policy. number: answered, of the thief to whom they cost least.
-
-    least: True where no thief got there: it takes at least so many.  most: True where the smallest budget that was
-    measured was enough: it takes at most so many, perhaps far fewer.
-    """
-
-    policy: str
-    number: int
-    least: bool = False
-    most: bool = False
-
-    @property
-    def words(self) -> str:
-        """As people read it."""
-        return f"{'at least ' if self.least else 'at most ' if self.most else ''}{self.number:,}"
+    def of(self, goal: Goal) -> float:
+        """The fidelity that rows are counted to: the goal's own where it names one."""
+        return goal.bound if goal.kind == FIDELITY else self.fidelity
 
 
 class Advice(NamedTuple):
-    """What to set. policy: whose defences to serve.  rows: to the fidelity, through it.  rows_per_day: quota.
+    """What to set. policy: whose answers then leave.  answers: to set for that, None to leave what is set.
 
-    max_drawn: for the valve.  reached: True where the goal holds for one account and, for cost, for any number.
-    accounts, days: that a thief needs all the same: accounts to be done within the window, days with one of them.
-    cost: of that, in the currency of the prices.  price, deposit: of a row or an account that would reach a cost.
+    rows: to the fidelity, through it.  max_drawn: that goes with that fidelity, whatever the config says.
     """
 
     policy: Tried
+    answers: tuple[str, ...] | None
+    rows: Rows
+    max_drawn: float
+
+
+class Effort(NamedTuple):
+    """What a clone takes under one quota. reached: True where the goal holds, by what was measured.
+
+    spell: UTC days that the days of the goal can touch.  accounts: to be done within the window.  days: UTC days of one
+    account, 0 where there is no quota.  cost: within the window, in the currency of the prices.  price, deposit: a row
+    or an account must cost more than that for a cost.  All are at least so much, or where `rows.most` at most.
+    """
+
     rows: Rows
     rows_per_day: int
-    max_drawn: float
+    spell: int
     reached: bool
     accounts: int
-    days: float
+    days: int
     cost: float
     price: float = 0.0
     deposit: float = 0.0
 
 
-def advise(v: Validation, goal: Goal, terms: Terms) -> Advice:
-    """The policy and quota that reach the goal, or come nearest. Nothing is read beyond what was measured.
+def checked(v: Validation) -> Validation:
+    """The validation; raises ConfigError where it is of another version, or a clone came from nothing."""
+    if v.v != 1:
+        raise ConfigError(f"expected a study of version 1, got {v.v}", "run `wellhead validate` of this release")
+    points = [p for tried in v.tried for taken in tried.takings for p in taken.curve]
+    least = min((min(p.rows, p.inputs) for p in points), default=1)
+    if least < 1:
+        raise ConfigError(f"expected clones from at least 1 row, got {least}", "run `wellhead validate` again")
+    return v
 
-    Raises ConfigError where no policy was measured that keeps the best class.
+
+def advise(v: Validation, goal: Goal, terms: Terms, exposed: Exposed = Exposed()) -> Advice:  # noqa: B008 - frozen
+    """What to serve and how much. exposed: what leaves now; nothing that is proposed tells more than that.
+
+    Nothing is read beyond what was measured. Raises ConfigError where no policy was measured that keeps the best class.
     """
-    fidelity = goal.bound if goal.kind == FIDELITY else terms.fidelity
-    policy = best_policy(v, fidelity, terms.prices)
-    rows = rows_to(policy, fidelity, terms.prices)
-    quota, enough = quota_for(rows, goal, terms)
-    accounts = max(math.ceil(rows.number / max(quota * terms.window_days, 1)), 1)
-    cost = rows.number * terms.prices.row + accounts * terms.prices.account
-    lacking = max(goal.bound - cost, 0.0) if goal.kind == COST else 0.0
-    return Advice(
-        policy=policy,
-        rows=rows,
-        rows_per_day=quota,
-        max_drawn=drawn_at(v, fidelity),
-        reached=cost > goal.bound if goal.kind == COST else enough,
-        accounts=accounts,
-        days=rows.number / quota,
-        cost=cost,
-        price=terms.prices.row + lacking / rows.number,
-        deposit=terms.prices.account + lacking / accounts,
-    )
+    fidelity = terms.of(goal)
+    policy, answers = _choice(v, exposed, fidelity, terms)
+    return Advice(policy, answers, rows_to(policy, fidelity), drawn_at(v, fidelity))
 
 
-def candidates(v: Validation) -> list[Tried]:
-    """Policies that may be proposed: tried, whole, and with the best class unchanged."""
+def _choice(v: Validation, exposed: Exposed, fidelity: float, terms: Terms) -> tuple[Tried, tuple[str, ...] | None]:
+    now = served(v, exposed)
+    if terms.regressor or _labels(exposed):
+        return now or least_known(v), None
+    best = best_policy(v, fidelity, terms)
+    if exposed.answers and now is None:  # nobody knows what they are worth; only labels surely tell no more
+        labels = next((t for t in candidates(v, terms.flip_labels) if t.policy == LABEL_ONLY), None)
+        return (labels, labels.answers) if labels else (least_known(v), None)
+    if now is not None and exposed.answers and (not best.answers or _worth(now, fidelity) >= _worth(best, fidelity)):
+        return now, None
+    return best, best.answers or None
+
+
+def _labels(exposed: Exposed) -> bool:
+    return exposed.exposure == "label" or LABEL_ONLY in exposed.answers
+
+
+def served(v: Validation, exposed: Exposed) -> Tried | None:
+    """The policy that was measured with these answers and no limits; None where there was none."""
+    answers = (LABEL_ONLY,) if _labels(exposed) else exposed.answers
+    found = (t for t in v.tried if t.policy != OWN and t.answers == answers and t.state == "ok" and t.best)
+    return next(found, None)
+
+
+def least_known(v: Validation) -> Tried:
+    """The undefended row: what a thief learns through answers that were not measured is at most that.
+
+    Raises ConfigError where it got no clone.
+    """
+    open_ = v.find(UNDEFENDED)
+    if open_ is None or open_.best is None:
+        raise ConfigError("expected a clone of the undefended model, got none", "run `wellhead validate` again")
+    return open_
+
+
+def candidates(v: Validation, flip_labels: bool = False) -> list[Tried]:
+    """Policies that may be proposed: tried, whole, declared to keep the best class and seen to do so.
+
+    flip_labels: also those that declare less.
+    """
     return [
         t
         for t in v.tried
@@ -102,58 +139,90 @@ def candidates(v: Validation) -> list[Tried]:
         and t.best
         and t.notice.kept == t.notice.answered
         and not t.notice.refused
+        and (flip_labels or _keeps(t.answers))
     ]
 
 
-def best_policy(v: Validation, fidelity: float, prices: Prices) -> Tried:
-    """The policy under which the cheapest clone of that fidelity takes most rows; of those that leave the best thief
-    least, give or take two points, the one that moves probabilities least.
+def _keeps(answers: tuple[str, ...]) -> bool:
+    """True where these defences declare that they keep the best class; those that wait for a profile all do."""
+    try:
+        ready = tuple(text for text in answers if missing((text,)) != "codebook")
+        return met(compose(ready, _GIVEN)).argmax is not Argmax.NONE
+    except ConfigError:  # not installed here, or bound to what an operator cannot write
+        return False
+
+
+def missing(answers: tuple[str, ...], codebook: object = None) -> str:
+    """What these defences lack until a profile is fitted, empty where they are ready."""
+    try:
+        compose(answers, {**_GIVEN, "codebook": codebook})
+    except Unready as e:
+        return e.missing
+    return ""
+
+
+def _worth(tried: Tried, fidelity: float) -> tuple[bool, int]:
+    rows = rows_to(tried, fidelity)
+    return rows.least, 0 if rows.least else rows.number
+
+
+def best_policy(v: Validation, fidelity: float, terms: Terms) -> Tried:
+    """The policy under which a clone of that fidelity takes most rows; of those that leave the best thief least, give
+    or take two points, the one that moves probabilities least.
     """
-    found = candidates(v)
+    found = candidates(v, terms.flip_labels)
     if not found:
         raise ConfigError("expected a policy that keeps the best class, got none", "run `wellhead validate`")
-
-    def worth(tried: Tried) -> tuple[bool, int]:
-        rows = rows_to(tried, fidelity, prices)
-        return rows.least, 0 if rows.least else rows.number
-
-    most = max(map(worth, found))
-    equal = [t for t in found if worth(t) == most]
-    bound = min(_end(t).fidelity for t in equal) + _ALIKE
-    return min((t for t in equal if _end(t).fidelity <= bound), key=lambda t: t.notice.l1_mean)
+    most = max(_worth(t, fidelity) for t in found)
+    equal = [t for t in found if _worth(t, fidelity) == most]
+    bound = min(_end(t) for t in equal) + _ALIKE
+    return min((t for t in equal if _end(t) <= bound), key=lambda t: t.notice.l1_mean)
 
 
-def _end(tried: Tried) -> Point:
-    best = tried.best
-    if best is None or best.end is None:
-        raise ConfigError(f"expected a clone through {tried.policy}, got none", "run `wellhead validate` again")
-    return best.end
+def _end(tried: Tried) -> float:
+    return max(t.curve[-1].fidelity for t in tried.takings if t.curve)
 
 
-def rows_to(tried: Tried, fidelity: float, prices: Prices) -> Rows:
-    """Rows to that fidelity: the fewest that the upper end of the 95 % interval allows, or at least all measured."""
-    worth = cheapest(tried, fidelity, prices)
-    if worth is None:
-        raise ConfigError(f"expected a clone through {tried.policy}, got none", "run `wellhead validate` again")
-    found, smallest = worth.need, min(p.rows for t in tried.takings for p in t.curve)
-    count = found.soonest or found.rows or found.asked
-    return Rows(tried.policy, count, found.rows is None, found.rows is not None and count <= smallest)
+def _spell(goal: Goal, terms: Terms) -> int:
+    """UTC days that the days of the goal, and of the window, can touch: one more than they are."""
+    days = max(goal.bound, terms.window_days) if goal.kind == DAYS else terms.window_days
+    return math.ceil(days) + 1
 
 
-def quota_for(rows: Rows, goal: Goal, terms: Terms) -> tuple[int, bool]:
-    """Rows a day for one account, and whether they are few enough; never below what honest customers need.
+def quota_for(rows: Rows, goal: Goal, terms: Terms) -> int:
+    """Rows a day for one account that reach the goal where any do; never below what honest customers need.
 
-    Few enough: one account takes longer than the window that ledgers sum, or than the days that the goal names; for a
-    cost, so many accounts are needed within the window that they cost as much. Rows that are known from above only
-    are never few enough.
+    One account takes longer than the window that ledgers sum, or than the days that the goal names; for a cost, so many
+    accounts are needed within the window that they cost as much.
     """
-    days = float(terms.window_days)
-    if goal.kind == DAYS:
-        days = max(goal.bound, days)
-    if goal.kind == COST and terms.prices.account > 0:
-        days *= max(math.ceil((goal.bound - rows.number * terms.prices.row) / terms.prices.account), 1)
-    quota = math.ceil(rows.number / days) - 1
-    return max(quota, terms.honest_rows, 1), quota >= max(terms.honest_rows, 1) and not rows.most
+    days, prices = _spell(goal, terms), terms.prices
+    if goal.kind == COST and prices.account > 0:
+        days *= max(math.ceil((goal.bound - rows.number * prices.row) / prices.account), 1)
+    return max(math.ceil(rows.number / days) - 1, terms.honest_rows, 1)
+
+
+def effort(rows: Rows, rows_per_day: int, goal: Goal, terms: Terms) -> Effort:
+    """What a clone takes with so many rows a day for each account, 0 for no limit. Rows that are known from above only
+    reach nothing.
+    """
+    prices, number = terms.prices, rows.number or rows.enough or 1
+    each = rows_per_day * (terms.window_days + 1) or number
+    accounts = max(math.ceil(number / each), 1)
+    cost = number * prices.row + accounts * prices.account
+    lacking = max(goal.bound - cost, 0.0) if goal.kind == COST else 0.0
+    spell = _spell(goal, terms)
+    slow = 0 < rows_per_day * spell < rows.number
+    return Effort(
+        rows=rows,
+        rows_per_day=rows_per_day,
+        spell=spell,
+        reached=not rows.most and (cost > goal.bound if goal.kind == COST else slow),
+        accounts=accounts,
+        days=math.ceil(number / rows_per_day) if rows_per_day else 0,
+        cost=cost,
+        price=prices.row + lacking / number,
+        deposit=prices.account + lacking / accounts,
+    )
 
 
 def drawn_at(v: Validation, fidelity: float) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +39,12 @@ def _halves(job: _Job) -> list[_Job]:
     middle = len(job.keys) // 2
     parts = (slice(None, middle), slice(middle, None))
     return [_Job(job.line, job.inputs[part], job.keys[part]) for part in parts]
+
+
+def _first(job: _Job, rows: int) -> _Job:
+    """The first so many questions of a job; all but the first -rows where it is negative."""
+    part = slice(None, rows) if rows > 0 else slice(-rows, None)
+    return _Job(job.line, job.inputs[part], job.keys[part])
 
 
 class Asker:
@@ -145,21 +150,31 @@ class Asker:
             self._send_one(job)
 
     def _send_one(self, job: _Job) -> None:
-        account = job.line.account
-        for attempt in itertools.count(1):
-            if self._closing or self.accounts[account].blocked:
+        account, attempt, size = job.line.account, 1, len(job.keys)
+        while job.keys and not (self._closing or self.accounts[account].blocked):
+            part = _first(job, size)
+            if not self._in_time(part):
                 return
-            if not self._in_time(job):
+            reply = self._attempt(part, attempt)
+            if reply is None:
                 return
-            reply = self._attempt(job, attempt)
-            if reply is None or reply.answer is not None:
-                return
-            if reply.status == _TOO_LARGE and len(job.keys) > 1:
-                self.rows_per_call = min(self.rows_per_call, (len(job.keys) + 1) // 2)
+            if reply.answer is not None:
+                job = _first(job, -size)
+                attempt, size = 1, len(job.keys)
+            elif reply.status == _TOO_LARGE and size > 1:
+                self.rows_per_call = min(self.rows_per_call, (size + 1) // 2)
                 self._send_all(_halves(job))
                 return
-            if not self._wait(account, attempt, reply):
+            elif size > 1 and not self.exhausted and self._shrinks(reply):
+                size //= 2
+            elif self._wait(account, attempt, reply):
+                attempt += 1
+                size = len(job.keys) if self._shrinks(reply) else size
+            else:
                 return
+
+    def _shrinks(self, reply: Reply) -> bool:
+        return reply.status == 429 and self._patience.shrinks(reply.detail, reply.retry_after_s)
 
     def _in_time(self, job: _Job) -> bool:
         """Wait until the account's pace allows the request; False where the budget ends before."""

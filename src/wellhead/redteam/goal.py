@@ -6,9 +6,12 @@ import re
 from typing import NamedTuple
 
 from wellhead.core.errors import ConfigError
+from wellhead.redteam.outcome import Prices
 
 COST, FIDELITY, DAYS = "cost", "fidelity", "days"
 KNOWN = ("cost to clone above value", "cost to clone above 50000", "fidelity below 0.8", "days to clone above 90")
+LEAST, MOST = 1e-9, 1e15
+"""Money that is counted with: smaller and larger amounts are slips."""
 _NUMBER = r"(\d[\d_,]*(?:\.\d+)?(?:e\d+)?)"
 _FORMS = (
     (COST, re.compile(rf"cost to clone above (?:value|{_NUMBER})")),
@@ -45,4 +48,16 @@ def _checked(goal: Goal, text: str) -> Goal:
     if not goal.bound > 0:
         remedy = "give --value" if goal.kind == COST else ""
         raise ConfigError(f"expected a goal with a bound above 0, got {text[:80]!r}", remedy)
+    if goal.bound > MOST:
+        raise ConfigError(f"expected a goal with a bound of at most {MOST:g}, got {goal.bound:g}", "give a smaller one")
     return goal
+
+
+def checked_prices(prices: Prices) -> Prices:
+    """The prices; raises ConfigError where that of a row or an account is none that can be paid."""
+    for option, price in (("--price", prices.row), ("--account-price", prices.account)):
+        if price != 0 and not LEAST <= price <= MOST:
+            raise ConfigError(
+                f"expected a price of 0, or between {LEAST:g} and {MOST:g}, got {price:g}", f"give another {option}"
+            )
+    return prices

@@ -27,7 +27,7 @@ from wellhead.redteam.noticed import HONEST, added_us, noticed
 from wellhead.redteam.outcome import Leak, Prices
 from wellhead.redteam.policy import behind
 from wellhead.redteam.results import Truth, versions
-from wellhead.redteam.theft import Loot, Trial, ask, patience_of, steal, summed
+from wellhead.redteam.theft import DAY_S, Loot, Trial, ask, patience_of, steal, summed
 from wellhead.redteam.transcript import Transcript
 from wellhead.redteam.validation import Notice, Taken, Tried, Validation
 
@@ -97,6 +97,7 @@ class _Matrix:
         self.judges, self.labels = _judges(desk, kept)
         truth = self.judges.truth
         self.classes = desk.classes or int(np.max(truth.top1, initial=0)) + 1  # type: ignore[arg-type]
+        _check_candidates(known, desk.classes)
         self.known = msgspec.structs.replace(kept.known, classes=self.classes, exposure=truth.kind)
         self.desk, self.terms, self.model = desk, terms, behind(desk)
         self.curves = Curves(self.judges, self.labels, self.classes)
@@ -129,9 +130,11 @@ class _Matrix:
         found = msgspec.structs.replace(found, notice=notice, takings=self._takings(loots))
         if len(self.known.candidates):
             yield "membership by scores", found
-            found = msgspec.structs.replace(found, by_scores=self._leak(trial, Threshold))
+            leaked, why = self._leak(trial, Threshold)
+            found = msgspec.structs.replace(found, by_scores=leaked, why_scores=why)
             yield "membership by labels", found
-            found = msgspec.structs.replace(found, by_labels=self._leak(trial, Robust))
+            leaked, why = self._leak(trial, Robust)
+            found = msgspec.structs.replace(found, by_labels=leaked, why_labels=why)
         yield "summing up", found
 
     def _takings(self, loots: Sequence[dict[str, Loot]]) -> tuple[Taken, ...]:
@@ -140,26 +143,29 @@ class _Matrix:
 
     def _noticed(self, trial: Trial) -> Notice:
         held, truth = self.judges.held, self.judges.truth
+        days = self.terms.days
         with trial.guard(self.model, (HONEST,)) as oracle:
-            told = Desk(oracle, Budget(), Transcript(), patience_of(self.terms.days)).ask(held)
+            told = Desk(oracle, Budget(seconds=days * DAY_S), Transcript(), patience_of(days)).ask(held)
         with trial.guard(self.model, (HONEST,)) as oracle:
             us = added_us(oracle, held, truth)
         return msgspec.structs.replace(noticed(told, truth), added_us=us)
 
-    def _leak(self, trial: Trial, kind: type[Threshold] | type[Robust]) -> Leak | None:
-        """How well members are told through the policy; None where too few candidates were answered."""
+    def _leak(self, trial: Trial, kind: type[Threshold] | type[Robust]) -> tuple[Leak | None, str]:
+        """How well members are told through the policy, or why that is not known."""
         members = self.terms.truth.members
         rows = min(_COPIES * members.size, max(_MOST_NOISY, 5 * members.size))
         try:
             attack: Attack = kind.suit(msgspec.structs.replace(self.known, rows=rows))
             last = ask(trial, self.model, (HONEST,), attack, self.terms.days, self.terms.seed)
-        except Unsuited:
-            return None
+        except Unsuited as e:
+            return None, e.message
         if not isinstance(last.result, Membership):
-            return None
+            return None, last.reason
         told = ~np.isnan(last.result.scores)
-        both = members[told].any() and (~members[told]).any()
-        return leak(last.result.scores, members, self.terms.seed) if both else None
+        if members[told].any() and (~members[told]).any():
+            return leak(last.result.scores, members, self.terms.seed), ""
+        inside, outside = int(members[told].sum()), int((~members[told]).sum())
+        return None, f"{inside} members and {outside} others were answered: {last.reason or 'too few'}"
 
     def validation(self, tried: tuple[Tried, ...]) -> Validation:
         """All of it."""
@@ -185,17 +191,27 @@ class _Matrix:
         )
 
 
+def _check_candidates(known: Known, classes: int) -> None:
+    """Raises ConfigError where candidates have labels that the model has no class for. classes: 0 where unknown."""
+    most = int(np.max(known.candidate_labels, initial=-1)) if known.candidate_labels is not None else -1
+    if 0 < classes <= most:
+        raise ConfigError(
+            f"expected labels 0..{classes - 1} of members and non-members, as the model has {classes} classes, "
+            f"got {most}",
+            "give the classes that this model tells apart",
+        )
+
+
 def _judges(desk: Desk, kept: Kept) -> tuple[Judges, Labels | None]:
     """Judges with their true answers, and their classes where known; the desk learns what scores are."""
-    first = desk.ask(take_inputs(kept.held, np.arange(min(len(kept.held), 4))))
+    first = behind(desk)(take_inputs(kept.held, np.arange(min(len(kept.held), 4))))
+    if not isinstance(first, Answer) or first.top1 is None:
+        raise ConfigError("expected a classifier, got a regressor's values", "for others there is `wellhead attack`")
     if first.scores is not None:
         desk.classes = first.scores.shape[1]
         desk.scores = Exposure.LOGITS if are_logits(first.scores) else first.kind
     told = desk.ask(kept.held)
     heard = answered(told)
-    if told.top1 is None or not heard.any():
-        came = "a regressor's values" if told.values is not None else "nothing"
-        raise ConfigError(f"expected a classifier that answers its judges, got {came}", "see `wellhead attack`")
     nothing = Answer(Exposure.NONE, labels=np.full(0, -1))
     judges = judges_of(kept.held, told, kept.spread[:0], nothing)
     return judges, None if kept.labels is None else kept.labels[heard]

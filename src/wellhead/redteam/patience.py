@@ -36,6 +36,8 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
 
     give_up_after_s: an account that would have to wait longer than this since its last answer is blocked.
     attempts: of one request, refusals by 429 apart.  pace: how fast to ask while all is well.
+    full: words with which a 429 says that a limit of rows is used up. Where the wait would then be longer than
+    `longest_wait_s`, what is left of the limit is used by smaller requests first; empty for never.
     """
 
     first_wait_s: float = 0.1
@@ -43,6 +45,11 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
     give_up_after_s: float = 60.0
     attempts: int = 6
     pace: Pace = Pace()
+    full: str = ""
+
+    def shrinks(self, words: str, retry_after_s: float) -> bool:
+        """True where a request that was refused by 429 with these words is better made smaller than waited for."""
+        return bool(self.full) and words.startswith(self.full) and retry_after_s > self.longest_wait_s
 
     def wait_s(self, attempt: int, retry_after_s: float, rng: np.random.Generator) -> float:
         """Seconds to wait after failed attempt number `attempt` (from 1)."""

@@ -17,6 +17,7 @@ from wellhead.redteam.patience import Patience
 from wellhead.redteam.run import Round, finish, run
 
 _HOUR_S = 3600.0
+_LONGEST = 300
 
 
 class Policy(NamedTuple):
@@ -30,9 +31,11 @@ def behind(desk: Desk) -> Model:
     """The desk's target as a model behind a gate: true answers that are known are not asked again."""
 
     def model(inputs: Inputs) -> Answer:
-        told = desk.ask(inputs)
+        with desk.asker() as asker:
+            told = asker.ask(inputs)
         if not answered(told).all():
-            raise WellheadError("expected the target's answers, got none: the budget is used up, or it failed")
+            came = " ".join(asker.last_failure.removeprefix("200 ").split())[:_LONGEST] or "none: the budget is used up"
+            raise WellheadError(f"expected the target's answers, got {came}")
         return told
 
     return model

@@ -10,7 +10,7 @@ import numpy as np
 
 from wellhead.core.errors import Unsuited
 from wellhead.core.event import Caller
-from wellhead.redteam.adaptive import Thief, ask_as, callers_of, readings
+from wellhead.redteam.adaptive import Thief, ask_as, callers_of, reading
 from wellhead.redteam.attack import Attack, Extraction
 from wellhead.redteam.budget import Budget
 from wellhead.redteam.curves import Curves, Stolen
@@ -22,6 +22,8 @@ from wellhead.redteam.validation import Point, Taken, over_seeds
 from wellhead.redteam.wrap.recovered import Shape
 
 DAY_S = 86_400.0
+_FULL = "limit reached"
+"""How the gate says that a limit of rows is used up."""
 _ENDS = {"ok": "ok", "exhausted": "cut short", "blocked": "blocked"}
 
 
@@ -55,8 +57,8 @@ class Loot(NamedTuple):
 
 
 def patience_of(days: float) -> Patience:
-    """A thief that waits for limits as long as it has days."""
-    return Patience(give_up_after_s=days * DAY_S, longest_wait_s=60.0)
+    """One that waits for limits as long as it has days, and asks in smaller requests where that helps."""
+    return Patience(give_up_after_s=days * DAY_S, longest_wait_s=60.0, full=_FULL)
 
 
 def ask(trial: Trial, model: Model, callers: Sequence[Caller], attack: Attack, days: float, seed: int) -> Round:
@@ -85,11 +87,10 @@ def _loot(thief: Thief, trial: Trial, last: Round, curves: Curves, seed: int) ->
     if not isinstance(last.result, Extraction):
         return Loot(state, last.reason)
     try:
-        told = [curves.of(*reading, seed) for reading in readings(thief, last.result, trial.undo, seed)]
+        curve = curves.of(*reading(thief, last.result, trial.undo, seed), seed)
     except Unsuited as e:
         return Loot("not run", e.message)
-    best = max(told, key=lambda c: c[-1].fidelity if c else -1.0)
-    return Loot(state, last.reason, last.spent.rows, last.spent.seconds, best)
+    return Loot(state, last.reason, last.spent.rows, last.spent.seconds, curve)
 
 
 def summed(thief: Thief, loots: Sequence[Loot], judges: int) -> Taken:

@@ -14,9 +14,6 @@ from wellhead.redteam.outcome import Leak, Prices
 UNDEFENDED, LABEL_ONLY, OWN = "none", "label_only", "your config"
 """Policies that every validation has, and the name of the operator's own."""
 
-_STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
-"""Two-sided 95 % quantiles of Student's t for 1 to 9 degrees of freedom."""
-
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):
     """How good a clone was from so many inputs. rows: answered questions, repeats and decoys included.
@@ -78,7 +75,7 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
     """One policy. answers: its defences in order.  state: `ok` or `not ready`, with the reason.
 
     l1_promised: most that a row may move by declaration, -1 unknown.  by_scores, by_labels: membership, None where
-    not measured.
+    not measured, and then why_scores, why_labels say why; empty where no candidates were given.
     """
 
     policy: str
@@ -90,6 +87,8 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
     notice: Notice = Notice()
     by_scores: Leak | None = None
     by_labels: Leak | None = None
+    why_scores: str = ""
+    why_labels: str = ""
 
     @property
     def best(self) -> Taken | None:
@@ -137,7 +136,13 @@ def over_seeds(shares: Sequence[float], judges: int) -> tuple[Interval, float]:
     mean, many = float(np.mean(shares)), len(shares)
     spread = float(np.std(shares, ddof=1)) if many > 1 else 0.0
     low, high = wilson(round(mean * judges), judges)
-    quantile = 0.0 if many < 2 else _STUDENT[many - 2] if many - 2 < len(_STUDENT) else 2.0
-    half = quantile * spread / math.sqrt(many)
+    half = _student(many - 1) * spread / math.sqrt(many) if many > 1 else 0.0
     below, above = math.hypot(max(mean - low, 0.0), half), math.hypot(max(high - mean, 0.0), half)
     return Interval(max(mean - below, 0.0), min(mean + above, 1.0)), spread
+
+
+def _student(degrees: int) -> float:
+    """Two-sided 95 % quantile of Student's t."""
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, degrees))

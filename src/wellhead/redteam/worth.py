@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from wellhead.core.errors import ConfigError
 from wellhead.redteam.cost import Need, bill, need
 from wellhead.redteam.outcome import Mark, Prices
 from wellhead.redteam.validation import Point, Taken, Tried
@@ -19,6 +20,54 @@ class Worth(NamedTuple):
     need: Need
     thief: str
     accounts: int
+
+
+class Rows(NamedTuple):
+    """Rows to a fidelity through one policy, between two measured points of the thieves.
+
+    number: so many were not enough for any thief, 0 where the smallest budget that one measured may have been.
+    enough: so many may be, by the upper end of the 95 % interval of any thief; None where nobody got there.
+    """
+
+    policy: str
+    number: int
+    enough: int | None = None
+
+    @property
+    def least(self) -> bool:
+        """True where no thief got there: it takes at least so many."""
+        return self.enough is None
+
+    @property
+    def most(self) -> bool:
+        """True where a thief's smallest budget may have been enough: it takes at most so many, perhaps far fewer."""
+        return self.number == 0
+
+    @property
+    def words(self) -> str:
+        """As people read it."""
+        if self.enough is None:
+            return f"at least {self.number:,}"
+        return f"at most {self.enough:,}" if self.most else f"{self.number:,} to {self.enough:,}"
+
+
+def rows_to(tried: Tried, fidelity: float) -> Rows:
+    """Rows to that fidelity through this policy, over all its thieves; raises ConfigError where none got an answer."""
+    told = [_between(t.curve, fidelity) for t in tried.takings if t.curve]
+    if not told:
+        raise ConfigError(f"expected a clone through {tried.policy}, got none", "run `wellhead validate` again")
+    enough = min((some for _, some in told if some is not None), default=None)
+    return Rows(tried.policy, min(few for few, _ in told), enough)
+
+
+def _between(curve: Sequence[Point], fidelity: float) -> tuple[int, int | None]:
+    """The most rows before any upper end reaches the fidelity, and the rows where one first does."""
+    few = 0
+    for point in sorted(curve, key=lambda p: (p.rows, -p.high)):
+        if point.high >= fidelity:
+            return few, point.rows
+        few = point.rows
+    return few, None
 
 
 def needed(curve: Sequence[Point], goal: float) -> Need:

@@ -22,7 +22,7 @@ from wellhead.serve import profiles
 from wellhead.serve.assemble import assemble
 from wellhead.serve.control import serve_control
 from wellhead.serve.desk import Desk
-from wellhead.serve.disclosure import rules_of, undisclosed
+from wellhead.serve.disclosure import records_of, rules_of, undisclosed
 from wellhead.serve.protocol import protocol_of
 from wellhead.serve.status import Ask, Reply
 
@@ -44,9 +44,11 @@ class Wellhead:
     ) -> None:
         config = config if isinstance(config, Config) else load(config)
         self.config = config
+        # mistakes are found before anything is said or written
+        answer_rules, records = rules_of(config), records_of(config)
         self.worker = assemble(config, clock)
         self._identify = Identify(config.identity, config.access, Keys.open(config.access.keys))
-        self.worker.gate.undisclosed = undisclosed(config, self.worker.gate.key)
+        self.worker.gate.undisclosed = undisclosed(records, self.worker.gate.key)
         guard = Guard(
             protocol=protocol_of(config),
             spec=profiles.spec_of(config),
@@ -55,7 +57,7 @@ class Wellhead:
             observe=self.worker.put,
             config=config,
             clock=clock,
-            answer_rules=rules_of(config),
+            answer_rules=answer_rules,
         )
         self._tiers = Tiers(app, others(config))
         self._guarded = Middleware(self._tiers, guard)

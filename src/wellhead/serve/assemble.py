@@ -120,7 +120,7 @@ def assemble(config: Config, clock: Callable[[], float], background: bool = True
         worker.perform(observer.fitted(profile, clock()))
     worker.perform(keeping.begin(clock(), said))
     if background:
-        worker.aides = [keeping, *_background(config, observer), *marker_of(config, opening, key)]
+        worker.aides = [keeping, *_background(config, observer), *marker_of(config, opening, key, log.append)]
     return worker
 
 

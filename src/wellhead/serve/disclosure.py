@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from wellhead.config import Config
+from wellhead.core.arrays import Inputs
 from wellhead.core.errors import ConfigError
 from wellhead.defend.answer_rules import SECRETS, AnswerRules, rule
 from wellhead.gate.record import fingerprints
@@ -32,7 +34,11 @@ def _canaries(name: str) -> tuple[str, ...]:
         raise ConfigError(f"expected a file of canaries at {name}, got: {e}", "see disclosure.rules") from e
 
 
-def undisclosed(config: Config, key: bytes) -> frozenset[int]:
-    """Fingerprints of the records that are not answered; raises ConfigError where a file cannot be read."""
-    tables = [read_table(Path(name)).inputs for name in config.disclosure.records]
-    return frozenset(f for inputs in tables for f in fingerprints(inputs, key).tolist())
+def records_of(config: Config) -> list[Inputs]:
+    """The inputs that are not answered, by file; raises ConfigError where a file cannot be read."""
+    return [read_table(Path(name)).inputs for name in config.disclosure.records]
+
+
+def undisclosed(records: Sequence[Inputs], key: bytes) -> frozenset[int]:
+    """Fingerprints of the records that are not answered."""
+    return frozenset(f for inputs in records for f in fingerprints(inputs, key).tolist())

@@ -3,37 +3,55 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from wellhead.config import Config
 from wellhead.core.arrays import Array
-from wellhead.core.event import Answer, Event, Exchange
+from wellhead.core.codec import unpack
+from wellhead.core.errors import AuditError
+from wellhead.core.event import Answer, Event, Exchange, Mark
 from wellhead.core.finding import Action
 from wellhead.defend.mark import SECOND, Marked, Marking, marks_of
 from wellhead.defend.own.commitment import Opening
+from wellhead.defend.own.slip import slip, slips_of, written
 from wellhead.gate.record import fingerprints, probabilities
 from wellhead.serve.ownership import marks_path
 from wellhead.store.marks import Kept, Marks, packed
 
+SLIPS = "slips"
+"""The `what` of the log's records of slips."""
+
+Write = Callable[[Sequence[Mark]], object]
+"""Appends to the log."""
+
 
 class Marker:
-    """The worker's aide for marks. commitment, marking: under which answers are marked.  key: of the fingerprints."""
+    """The worker's aide for marks. opening: under which answers are marked.  key: of the fingerprints."""
 
-    def __init__(self, marks: Marks, commitment: str, marking: Marking, key: bytes) -> None:
+    def __init__(self, marks: Marks, opening: Opening, key: bytes, write: Write) -> None:
         self._marks = marks
-        self._commitment = commitment
-        self._marking = marking
+        self._opening = opening
+        self._marking = opening.marking
+        self._commitment = opening.commitment
         self._key = key
+        self._write = write
 
-    def see(self, exchanges: Sequence[Exchange], events: Sequence[Sequence[Event]]) -> None:  # noqa: ARG002 - the contract's
-        """Keep what was marked; a disk that refuses costs evidence, never an answer, and is said."""
-        kept = [k for x in exchanges for k in self._kept(x)]
+    def see(self, exchanges: Sequence[Exchange], events: Sequence[Sequence[Event]]) -> None:
+        """Keep what was marked, behind its slip in the log; a disk that refuses costs evidence, and is said."""
+        kept, slips = list[Kept](), list[Mark]()
+        for x, made in zip(exchanges, events, strict=True):
+            found = dict(self._kept(x))
+            slips += list(self._slips(x.time_us, made, found))
+            kept += found.values()
         try:
+            if slips:
+                self._write(slips)
             self._marks.add(kept)
-        except OSError as e:
-            print(f"wellhead: {len(kept)} marked answers could not be kept: {e.strerror}", file=sys.stderr, flush=True)
+        except (OSError, AuditError) as e:
+            why = e.strerror if isinstance(e, OSError) else e
+            print(f"wellhead: {len(kept)} marked answers could not be kept: {why}", file=sys.stderr, flush=True)
 
     def turn(self, now_s: float) -> Sequence[Action]:  # noqa: ARG002 - the contract's
         """Nothing is due."""
@@ -42,7 +60,18 @@ class Marker:
     def stop(self) -> None:
         """Nothing is in flight."""
 
-    def _kept(self, x: Exchange) -> Iterator[Kept]:
+    def _slips(self, time_us: int, events: Sequence[Event], kept: Mapping[int, Kept]) -> Iterator[Mark]:
+        """One record for each event that passed `mark`: a slip for each of its rows, marked or not."""
+        start = 0
+        for event in events:
+            if is_marked(event.defence) and event.fingerprints:
+                prints = unpack(event.fingerprints, "<u8", event.rows).ravel().tolist()
+                told = [kept[row].told if row in kept else b"" for row in range(start, start + event.rows)]
+                made = [slip(self._opening.nonce, event.principal, *row) for row in zip(prints, told, strict=True)]
+                yield Mark(time_us=time_us, what=SLIPS, detail=written(slips_of(self._commitment, event, made)))
+            start += event.rows
+
+    def _kept(self, x: Exchange) -> Iterator[tuple[int, Kept]]:
         if x.query is None or x.answer is None or x.true_answer is None or not is_marked(x.defence):
             return
         true = probabilities(x.true_answer)
@@ -54,24 +83,27 @@ class Marker:
         # a defence beside the mark may have moved the answer on: what does not carry the mark is no evidence
         for at in np.flatnonzero(carried(self._marking, found, x.answer)).tolist():
             row = int(found.rows[at])
-            yield Kept(
-                commitment=self._commitment,
-                time_us=x.time_us,
-                principal=x.caller.principal,
-                request=x.request,
-                fingerprint=f"{int(seen[row]):016x}",
-                served=int(found.served[at]),
-                rival=int(found.rival[at]),
-                classes=true.shape[1],
-                **packed(inputs, row),  # type: ignore[arg-type]
+            yield (
+                row,
+                Kept(
+                    commitment=self._commitment,
+                    time_us=x.time_us,
+                    principal=x.caller.principal,
+                    request=x.request,
+                    fingerprint=f"{int(seen[row]):016x}",
+                    served=int(found.served[at]),
+                    rival=int(found.rival[at]),
+                    classes=true.shape[1],
+                    **packed(inputs, row),  # type: ignore[arg-type]
+                ),
             )
 
 
-def marker_of(config: Config, opening: Opening | None, key: bytes) -> list[Marker]:
+def marker_of(config: Config, opening: Opening | None, key: bytes, write: Write) -> list[Marker]:
     """The aide that keeps what is marked under an opening; none where nothing is."""
     if opening is None:
         return []
-    return [Marker(Marks(marks_path(config)), opening.commitment, opening.marking, key)]
+    return [Marker(Marks(marks_path(config)), opening, key, write)]
 
 
 def is_marked(defence: str) -> bool:

@@ -47,8 +47,15 @@ def note(config: Config, entry: Entry, now_us: int) -> None:
 
 def stands(directory: str | Path, commitment: str, end: int = 2**63) -> bool:
     """True where the log's entries before `end` hold a commitment that was not withdrawn since."""
-    state: Entry | None = None
+    return commitment in standing(directory, end)
+
+
+def standing(directory: str | Path, end: int = 2**63) -> list[str]:
+    """The commitments in the log's entries before `end` that were not withdrawn since, oldest first."""
+    found: dict[str, None] = {}
     for index, entry in entries(directory):
-        if isinstance(entry, Committed | Withdrawn) and entry.commitment == commitment and index < end:
-            state = entry
-    return isinstance(state, Committed)
+        if index < end and isinstance(entry, Committed | Withdrawn):
+            found.pop(entry.commitment, None)
+            if isinstance(entry, Committed):
+                found[entry.commitment] = None
+    return list(found)

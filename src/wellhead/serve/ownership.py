@@ -16,7 +16,7 @@ from wellhead.config import Config, Ownership
 from wellhead.core.errors import ConfigError, WellheadError
 from wellhead.defend.mark import LEAST_CLASSES, SECOND
 from wellhead.defend.own.commitment import Committed, MarkPolicy, Opening, Withdrawn
-from wellhead.serve.notes import note, stands
+from wellhead.serve.notes import note, standing, stands
 
 _SECRET_BYTES = 32
 
@@ -65,7 +65,9 @@ def load(config: Config) -> Keyring:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Keyring)
     except (OSError, msgspec.MsgspecError) as e:
-        raise ConfigError(f"expected the keys of marks in {path}, got: {e}", "restore it from a backup") from e
+        raise ConfigError(
+            f"expected the keys of marks in {path}, got: {e}", "restore it from a backup, or move it away"
+        ) from e
 
 
 def save(config: Config, ring: Keyring) -> None:
@@ -91,17 +93,18 @@ def policy_of(config: Config, fingerprints: str) -> MarkPolicy:
     policy = MarkPolicy(
         share=own.share,
         variant=own.variant,
-        never_from=_indices(config, own.never_from, "never_from"),
-        never_to=_indices(config, own.never_to, "never_to"),
+        never_from=indices(config, own.never_from, "never_from"),
+        never_to=indices(config, own.never_to, "never_to"),
         plans=own.plans,
         stance=own.stance,
         fingerprints=fingerprints,
+        classes=config.model.classes,
     )
     _check(config, policy)
     return policy
 
 
-def _indices(config: Config, words: tuple[str, ...], key: str) -> tuple[int, ...]:
+def indices(config: Config, words: tuple[str, ...], key: str) -> tuple[int, ...]:
     """Classes by name, or by index where they have no names."""
     names = config.model.classes
     found = []
@@ -165,13 +168,19 @@ def switch_on(config: Config, model: str, fingerprint_key: bytes, now_us: int) -
 
 
 def switch_off(config: Config, now_us: int) -> bool:
-    """Mark no more; the keys stay, since marks made with them are still out there. False where nothing was on."""
+    """Mark no more; the keys stay, since marks made with them are still out there. False where nothing was on.
+
+    Without the keys too: what the log holds is withdrawn.
+    """
     ring = load(config)
-    if ring.current is None:
-        return False
-    note(config, Withdrawn(ring.current.commitment), now_us)
-    save(config, Keyring(ring.openings))
-    return True
+    begun = set(standing(config.audit.directory))
+    if ring.current is not None:
+        begun.add(ring.current.commitment)
+    for commitment in sorted(begun):
+        note(config, Withdrawn(commitment), now_us)
+    if ring.on:
+        save(config, Keyring(ring.openings))
+    return bool(begun)
 
 
 def model_of(config: Config, file: Path | None = None) -> str:
@@ -220,17 +229,39 @@ def prepare(config: Config, log: Log | None, fingerprint_key: bytes, classes: in
 
 def _prepared(config: Config, log: Log | None, key: bytes, classes: int) -> tuple[Config, Opening | None]:
     _check_texts(config)
+    _check_wish(config, classes)
     opening = opening_of(config, key if log else None)
     if opening is None:
+        _check_lost(config, log)
         return msgspec.structs.replace(config, ownership=Ownership()), None
-    if classes:
-        opening.marking.among(classes)
     if log is not None and not stands(log.directory, opening.commitment, log.sealed):
         raise ConfigError(
             f"expected commitment {opening.commitment[:12]} under a checkpoint of the log in {log.directory}, got none",
             "run `wellhead mark on` for this log",
         )
     return config, opening
+
+
+def _check_wish(config: Config, classes: int) -> None:
+    """Raises ConfigError where `[ownership]` names somebody and could never mark, whether marks are on or not yet.
+
+    classes: of the profile, 0 while there is none.
+    """
+    if config.ownership.plans or config.ownership.stance:
+        policy = policy_of(config, "")
+        if classes:
+            Opening.of(bytes(_SECRET_BYTES), b"", "", policy).marking.among(classes)
+
+
+def _check_lost(config: Config, log: Log | None) -> None:
+    """Raises ConfigError where the log says that marks are made, and the keys are gone."""
+    begun = standing(log.directory, log.sealed) if log is not None else []
+    if begun and (config.ownership.plans or config.ownership.stance):
+        raise ConfigError(
+            f"expected the key of commitment {begun[-1][:12]}, which the log says is in force, in {path_of(config)}, "
+            "got none that is on",
+            "restore that file from a backup, or run `wellhead mark off`",
+        )
 
 
 def now_us() -> int:

@@ -32,12 +32,21 @@ class Rehearsal:
     folder: of its logs, one for each gate: `gate-1` and so on.  accounts: of one thief.
     alike: they share an address and a client, as at one desk; else each comes from a network of its own.
     pool: inputs that a profile is fitted on where the config has none.
+    key: 32 bytes, the secret of fingerprints, keyed defences and delays; None for a random one in each gate.
     A stance that is answered by another model is answered by this one, which can only help the thief.
     Raises ProfileError for a profile of another model, and where there is neither profile nor pool.
     """
 
-    def __init__(self, config: Config, folder: Path, accounts: int, pool: Inputs, alike: bool = True) -> None:
-        self._config, self._folder, self._gates = config, folder, 0
+    def __init__(
+        self,
+        config: Config,
+        folder: Path,
+        accounts: int,
+        pool: Inputs,
+        alike: bool = True,
+        key: bytes | None = None,
+    ) -> None:
+        self._config, self._folder, self._gates, self._key = config, folder, 0, key
         self._profile = profiles.load(config)
         if self._profile is None and not len(pool):
             remedy = "fit one with `wellhead profile fit`, or give a pool"
@@ -51,6 +60,10 @@ class Rehearsal:
         self._gates += 1
         folder = self._folder / f"gate-{self._gates}"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._key is not None:
+            place = folder / "fingerprint.key"
+            place.touch(mode=0o600)
+            place.write_bytes(self._key)
         # A rehearsal must not write into the log that it rehearses for.
         audit = msgspec.structs.replace(
             self._config.audit, directory=str(folder), key=str(folder / "log.key"), anchor=""

@@ -34,7 +34,7 @@ from wellhead.redteam.patience import PATIENT, Patience
 from wellhead.redteam.suspect import Said, answer_text, heard, listen, panel, renamed
 from wellhead.serve import ownership
 from wellhead.serve.notes import entries, note
-from wellhead.serve.proof import Observed, Proof, asking_of, checked_log, declared, gather, observed
+from wellhead.serve.proof import Lost, Observed, Proof, asking_of, checked_log, declared, gather, observed
 from wellhead.store.marks import Kept, inputs_of
 
 MOST_MARKS = 200
@@ -81,6 +81,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     """The report of a test. places: index in the log of each commitment and of the declaration.
 
     among: a stranger matches a mark with a chance of at most 1 in so many.  rejected: kept marks that do not hold.
+    lost: marks that were drawn and are kept no more; each counts as a miss.
     observed: what was drawn under each commitment, and how much of it was kept.
     """
 
@@ -95,6 +96,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     places: dict[str, int]
     log: LogReport
     rejected: dict[str, int]
+    lost: int
     observed: dict[str, Observed]
     ruling: Ruling
     grinding: Grinding | None
@@ -108,9 +110,14 @@ class _Ready(msgspec.Struct, frozen=True):
     openings: tuple[Opening, ...]
     proof: Proof
     drawn: tuple[Kept, ...]
+    lost: tuple[Lost, ...]
     found: tuple[tuple[int, Entry], ...]
     log: LogReport
     observed: dict[str, Observed]
+
+    @property
+    def names(self) -> list[str]:
+        return [k.name for k in self.drawn] + [m.name for m in self.lost]
 
     @property
     def variant(self) -> str:
@@ -128,6 +135,14 @@ def among_of(openings: Sequence[Opening], kept: Sequence[Kept]) -> int:
     return min(o.marking.among(k.classes) for o in openings for k in kept if k.commitment == o.commitment)
 
 
+def names_of(openings: Sequence[Opening]) -> tuple[str, ...]:
+    """Our names of classes, as committed to: by them a suspect's answers are put in our order."""
+    names = {o.terms.classes for o in openings}
+    if len(names) != 1:
+        raise ConfigError("expected marks of one order of classes in a test, got several", "declare a test for each")
+    return names.pop()
+
+
 def declaration(config: Config, wish: Declaration) -> tuple[Declaration, int, int]:
     """The test that is wished, with every key that marked; the classes that a mark was drawn from, at least; and what
     Bonferroni multiplies by.
@@ -139,7 +154,8 @@ def declaration(config: Config, wish: Declaration) -> tuple[Declaration, int, in
     proof = gather(config, openings, wish.principals, checked_log(config).signed)
     if len(proof.marks) < max(wish.marks, 2):
         raise ConfigError(_too_few(max(wish.marks, 2), proof))
-    used = tuple(o for o in openings if o.commitment in proof.first)
+    vouched = set(proof.first) | {m.commitment for m in proof.lost}
+    used = tuple(o for o in openings if o.commitment in vouched)
     marks = wish.marks if wish.marks > 1 else min(len(proof.marks), MOST_MARKS)
     test = msgspec.structs.replace(wish, commitments=tuple(o.commitment for o in used), marks=marks)
     found = list(entries(config.audit.directory))
@@ -149,17 +165,18 @@ def declaration(config: Config, wish: Declaration) -> tuple[Declaration, int, in
 
 
 def _too_few(wanted: int, proof: Proof) -> str:
-    lost = "".join(f"; {n} {why}" for why, n in proof.rejected.items())
-    return f"expected {wanted} marks that hold, got {len(proof.marks)}{lost}"
+    why = "".join(f"; {n} {why}" for why, n in proof.rejected.items())
+    gone = f"; {len(proof.lost)} of the log are kept no more" if proof.lost else ""
+    return f"expected {wanted} marks that hold, got {len(proof.marks)}{why}{gone}"
 
 
 def conduct(config: Config, trial: Trial) -> Told:
     """Make a declared test. Raises ConfigError or AuditError before anybody is asked where its order does not hold."""
     ready = _ready(config, trial)
     inputs, asking = inputs_of(ready.drawn), asking_of(ready.drawn)
-    names = hashlib.sha256("\n".join(k.name for k in ready.drawn).encode()).hexdigest()
+    names = hashlib.sha256("\n".join(ready.names).encode()).hexdigest()
     now_us = ownership.now_us()
-    suspect, ours = trial.suspect, config.model.classes
+    suspect, ours = trial.suspect, names_of(ready.openings)
     # before the question: who looks at the answers first and declares then is found out
     note(config, Asked(ready.test.uid, suspect.name, trial.beacon, names), now_us)
     said = _ask(suspect, inputs, asking.classes, trial, ours)
@@ -183,16 +200,25 @@ def _ready(config: Config, trial: Trial) -> _Ready:
     openings = tuple(o for o in ownership.load(config).openings if o.commitment in test.commitments)
     if len(openings) != len(test.commitments):
         raise ConfigError("expected the keys of all declared commitments, got fewer", "restore the key file")
-    proof = gather(config, openings, test.principals, log.signed)
+    # what was marked after the declaration could have been chosen with the beacon in hand
+    at = next(i for i, e in found if e == test)
+    proof = gather(config, openings, test.principals, min(log.signed, at))
     wrong = faults(found, log.signed, test, proof.first) + peeked(found, test, trial.suspect.name, trial.beacon)
     if wrong:
         raise ConfigError(f"expected a test in order, got one in which {'; '.join(wrong)}", "declare another test")
-    names = [k.name for k in proof.marks]
-    picked = tuple(proof.marks[i] for i in draw(names, test.marks, trial.beacon, test.uid))
-    if len(picked) < test.marks:
-        raise ConfigError(_too_few(test.marks, proof))
+    picked, gone = _drawn(test, proof, trial.beacon)
     seen = {o.commitment: observed(config, o) for o in openings}
-    return _Ready(test, openings, proof, picked, found, log, seen)
+    return _Ready(test, openings, proof, picked, gone, found, log, seen)
+
+
+def _drawn(test: Declaration, proof: Proof, beacon: str) -> tuple[tuple[Kept, ...], tuple[Lost, ...]]:
+    """What the beacon draws: marks to be asked, and marks that are kept no more. Raises ConfigError for too few."""
+    held = len(proof.marks)
+    names = [*(k.name for k in proof.marks), *(m.name for m in proof.lost)]
+    picked = draw(names, test.marks, beacon, test.uid)
+    if len(picked) < test.marks or not min(picked) < held:
+        raise ConfigError(_too_few(test.marks, proof))
+    return tuple(proof.marks[i] for i in picked if i < held), tuple(proof.lost[i - held] for i in picked if i >= held)
 
 
 def _ask(suspect: Suspect, inputs: Inputs, classes: int, trial: Trial, ours: Sequence[str]) -> Said:
@@ -215,11 +241,12 @@ def _told(
     def matches(one: Said) -> Array:
         return asking.matches(ready.variant, one.labels, one.scores) & (one.labels >= 0)
 
-    told = said.labels >= 0
+    told, gone = said.labels >= 0, np.zeros(len(ready.lost), bool)
     matched = matches(said)
-    names = [p for p, t in zip(asking.principals, told, strict=True) if t]
+    names = [p for p, t in zip(asking.principals, told, strict=True) if t] + [m.principal for m in ready.lost]
     beside = [(name, matches(one)[told]) for name, one in others]
-    ruling = rule(ready.test, names, matched[told], beside, (ready.among, comparisons(ready.found, ready.test)))
+    whole = np.concatenate([matched[told], gone])
+    ruling = rule(ready.test, names, whole, beside, (ready.among, comparisons(ready.found, ready.test)))
     rows = zip(ready.drawn, said.labels.tolist(), matched.tolist(), strict=True)
     return Told(
         declaration=ready.test,
@@ -233,6 +260,7 @@ def _told(
         places=_places(ready),
         log=ready.log,
         rejected=ready.proof.rejected,
+        lost=len(ready.lost),
         observed=ready.observed,
         ruling=ruling,
         grinding=_grind(trial, ready, asking, said) if trial.false_claims and told.all() else None,

@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 
 from wellhead.core.arrays import Inputs
 from wellhead.core.codec import pack, unpack
@@ -29,7 +31,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     time_us: int
     principal: str
     request: str
-    fingerprint: str
+    fingerprint: Annotated[str, Meta(pattern=r"\A[0-9a-f]{16}\Z")]
     served: int
     rival: int
     classes: int
@@ -41,6 +43,11 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         """What it is counted once under."""
         return f"{self.commitment}/{self.principal}/{self.fingerprint}"
+
+    @property
+    def told(self) -> bytes:
+        """What its slip in the log vouches for: all of it, but when and in which request it was asked."""
+        return msgspec.json.encode(msgspec.structs.replace(self, time_us=0, request=""), order="sorted")
 
 
 def packed(inputs: Inputs, row: int) -> dict[str, object]:
@@ -61,17 +68,24 @@ def inputs_of(kept: Sequence[Kept]) -> Inputs:
 
 
 class Marks:
-    """The file. Each input of a principal is kept once under a commitment."""
+    """The file. Each input of a principal is kept once under a commitment; doubles: lines that say one again."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.doubles = 0
         self._known = {k.name for k in self.read()}
 
     def __len__(self) -> int:
         return len(self._known)
 
     def read(self) -> list[Kept]:
-        """All that is kept, oldest first; raises StoreError naming a line that cannot be read."""
+        """Each mark that is kept, once, oldest first; raises StoreError naming a line that cannot be read."""
+        found = self._lines()
+        once = {k.name: k for k in reversed(found)}
+        self.doubles = len(found) - len(once)
+        return list(reversed(once.values()))
+
+    def _lines(self) -> list[Kept]:
         if not self._path.exists():
             return []
         found = []

@@ -130,8 +130,14 @@ def test_a_question_that_got_no_answer_may_be_put_again():
 def test_bonferroni_counts_keys_suspects_and_every_look():
     assert comparisons(ORDER, TEST) == 2
     assert comparisons(ORDER, msgspec.structs.replace(TEST, commitments=("c", "d"), suspects=("s", "r"))) == 8
-    asked = [(10, Asked("t", "s", "b", "m")), (11, Asked("u", "s", "b", "m")), (12, Asked("v", "other", "b", "m"))]
+    asked = [(10, Asked("t", "s", "b", "m")), (11, Asked("u", "s", "b", "m")), (12, Asked("u", "s", "b", "m"))]
     assert comparisons([*ORDER, *asked], TEST) == 6
+
+
+@pytest.mark.parametrize("spelled", ["s", "s/", "http://localhost:9101", "http://127.0.0.1:9101/"])
+def test_no_spelling_of_a_suspect_makes_it_a_first_look(spelled):
+    asked = [(10, Asked("u", "http://127.0.0.1:9101", "b", "m")), (11, Asked("v", "elsewhere", "b", "m"))]
+    assert comparisons([*ORDER, *asked], msgspec.structs.replace(TEST, suspects=(spelled,))) == 12
 
 
 def test_a_declared_earlier_test_is_no_peeking():

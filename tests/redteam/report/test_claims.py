@@ -1,12 +1,13 @@
 import msgspec
 from validations import LEAK, VALIDATION, policy, taken
 
-from wellhead.redteam.report.claims import CEILING, claim, claims, cost_words, figure, honest
+from wellhead.redteam.outcome import Prices
+from wellhead.redteam.report.claims import CEILING, claim, claims, cost_words, failed, figure, honest
 
 
 def test_a_claim_names_the_best_of_the_thieves_that_ran_and_both_yardsticks():
     assert claim(VALIDATION, VALIDATION.find("mad_argmax")) == (
-        "With policy mad_argmax, at budget 300, the best of {soft, label-only, split accounts} thieves we ran "
+        "With policy mad_argmax, at budget 300, the best of {soft, label-only, split soft} thieves we ran "
         "(label-only) reaches 80.0 % ± 0.4 fidelity, accuracy 79.0 % ± 0.0 (undefended 95.0 % ± 0.4, label-only "
         "80.0 % ± 0.4); top-1 answers unchanged on all 500 evaluation inputs; L1 <= 0.90."
     )
@@ -59,3 +60,34 @@ def test_one_seed_has_no_spread():
     one = msgspec.structs.replace(taken("soft", 0.5), shares=(0.5,))
     assert figure(one) == "50.0 %" and figure(taken("soft")) == "no clone"
     assert figure(one, "accuracy") == "not measured"
+
+
+def priced(*takings, goal=0.9, account=1.0):
+    tried = policy("p", *takings)
+    return cost_words(msgspec.structs.replace(VALIDATION, goal=goal, prices=Prices(row=0.002, account=account)), tried)
+
+
+def test_the_smallest_measured_budget_is_an_upper_bound():
+    assert priced(taken("soft", 0.95, 0.96)) == "at most 100: at most 1.20"
+    # the lower end of the interval never gets there, and still 100 is the smallest that was measured
+    assert priced(taken("soft", 0.905, 0.91)) == "at most 100 (100 to over 200): at most 1.20"
+    assert priced(taken("soft", 0.5, 0.95)) == "200: 1.40"
+
+
+def test_what_was_not_reached_costs_at_least_what_its_interval_allows():
+    near = priced(taken("soft", 0.89, 0.89, 0.895))
+    assert near == "not reached in 300; its interval allows it from 100: at least 1.20"
+    assert priced(taken("soft", 0.1, 0.2), taken("split soft", 0.1, 0.2, 0.3, accounts=8)) == (
+        "not reached in 300: at least 1.40"
+    )
+    assert priced(taken("soft", 0.1), taken("split soft", 0.1, 0.89, 0.89, accounts=8)) == (
+        "not reached in 300; its interval allows it from 200: at least 1.20"
+    )
+
+
+def test_a_policy_whose_thieves_all_failed_is_not_praised():
+    broken = msgspec.structs.replace(taken("soft", reason="RuntimeError: boom"), state="failed")
+    tried = policy("p", broken, taken("recovery", reason="nothing to undo"))
+    assert failed(tried) == "RuntimeError: boom"
+    assert claim(VALIDATION, tried) == "p could not be tried: RuntimeError: boom."
+    assert failed(policy("p", taken("soft", 0.5), broken)) == "" == failed(VALIDATION.find("shut"))

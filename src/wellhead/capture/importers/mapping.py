@@ -99,7 +99,7 @@ def _pointers(field: str, value: object) -> object:
     if isinstance(value, str):
         return (value,)
     if not isinstance(value, list) or not all(isinstance(p, str) for p in value):
-        raise ConfigError(f"expected a JSON pointer, column or group, or a list of them, at `$.{field}`, got `{value}`")
+        raise ConfigError(f"expected a JSON pointer, column or group, or a list of them, at `{field}`, got `{value}`")
     return value
 
 

@@ -20,7 +20,7 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 class MarkPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """Who is marked, and how; committed to as a whole. fingerprints: SHA-256 (hex) of the key of the fingerprints.
 
-    plans, stance: as in the config.  Others: as in `Marking`.
+    plans, stance, classes: as in the config.  Others: as in `Marking`.
     """
 
     share: float
@@ -30,6 +30,7 @@ class MarkPolicy(msgspec.Struct, frozen=True, kw_only=True):
     plans: tuple[str, ...] = ()
     stance: str = ""
     fingerprints: str = ""
+    classes: tuple[str, ...] = ()
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,13 +193,10 @@ def peeked(found: Sequence[tuple[int, Entry]], test: Declaration, suspect: str, 
 
 
 def comparisons(found: Sequence[tuple[int, Entry]], test: Declaration) -> int:
-    """What Bonferroni multiplies by: keys, suspects, and i (i + 1) for the i-th test of the same suspect.
+    """What Bonferroni multiplies by: keys, suspects, and i (i + 1) for the i-th test of this log, of whomsoever.
 
     All the tests that could ever follow then have a chance of alpha together, since the sum of 1 / (i (i + 1)) is 1.
+    One suspect has many spellings, so that no name can say which tests are of the same one.
     """
-    earlier = [
-        {e.declaration for _, e in found if isinstance(e, Asked) and e.suspect == name} - {test.uid}
-        for name in test.suspects
-    ]
-    look = 1 + max(map(len, earlier))
+    look = 1 + len({e.declaration for _, e in found if isinstance(e, Asked)} - {test.uid})
     return len(test.commitments) * len(test.suspects) * look * (look + 1)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from wellhead.redteam.cost import bill
-from wellhead.redteam.report.figures import count, money, rate, rows_needed, share
+from wellhead.redteam.cost import Need, bill
+from wellhead.redteam.report.figures import count, money, rate, share
 from wellhead.redteam.report.summary import about_nothing
 from wellhead.redteam.validation import LABEL_ONLY, UNDEFENDED, Notice, Taken, Tried, Validation
-from wellhead.redteam.worth import Worth, cheapest
+from wellhead.redteam.worth import cheapest, needed, spent
 
 CEILING = (
     "Label-only is the ceiling of every defence that keeps the best class right: a thief who reads only the best class "
@@ -41,6 +41,9 @@ def claim(v: Validation, tried: Tried) -> str:
     best = tried.best
     if tried.state != "ok":
         return f"{tried.policy} was not tried: {tried.reason}."
+    fault = failed(tried)
+    if fault:
+        return f"{tried.policy} could not be tried: {fault}."
     if best is None:
         return f"With policy {tried.policy}, none of the thieves we ran was answered enough for a clone."
     ran = ", ".join(t.thief for t in tried.takings if t.curve)
@@ -50,6 +53,12 @@ def claim(v: Validation, tried: Tried) -> str:
         f"reaches {figure(best)} fidelity{accuracy} (undefended {_best(v, UNDEFENDED)}, label-only "
         f"{_best(v, LABEL_ONLY)}); {_kept(tried.notice)}."
     )
+
+
+def failed(tried: Tried) -> str:
+    """Why nothing is known of a policy: every thief that could be run failed. Empty where one did not."""
+    ran = [t for t in tried.takings if t.state != "not run"]
+    return ran[0].reason if ran and all(t.state == "failed" and not t.curve for t in ran) else ""
 
 
 def _kept(notice: Notice) -> str:
@@ -116,16 +125,34 @@ def _lower_bound(v: Validation) -> str:
 
 
 def cost_words(v: Validation, tried: Tried) -> str:
-    """Rows, accounts and money to the goal; `at least` where it was not reached."""
+    """Rows, accounts and money to the goal: `at most` where the smallest measured budget was enough, `at least` where
+    none was.
+    """
     worth = cheapest(tried, v.goal, v.prices)
     if worth is None:
         return "not measured" if tried.state != "ok" else "no clone"
-    return f"{rows_needed(worth.need)}{_paid(v, worth)}"
-
-
-def _paid(v: Validation, worth: Worth) -> str:
-    total = bill(worth.need.rows or worth.need.asked, v.prices, worth.accounts).total
+    if worth.need.rows is None:
+        return _not_reached(v, tried)
+    smallest = next(t.curve[0].rows for t in tried.takings if t.thief == worth.thief)
     accounts = f", {worth.accounts} accounts" if worth.accounts > 1 else ""
-    if total <= 0:
-        return accounts
-    return f"{accounts}: {'' if worth.need.rows else 'at least '}{money(total)}"
+    total = bill(worth.need.rows, v.prices, worth.accounts).total
+    bound = "at most " if worth.need.rows == smallest else ""
+    return f"{bound}{_rows(worth.need)}{accounts}{f': {bound}{money(total)}' if total > 0 else ''}"
+
+
+def _rows(need: Need) -> str:
+    """Rows to the goal, and to which the ends of the interval of fidelity come."""
+    rows = need.rows or 0
+    soonest = need.soonest or rows
+    surely = count(need.surely) if need.surely else f"over {count(need.asked)}"
+    return count(rows) if soonest == need.surely == rows else f"{count(rows)} ({count(soonest)} to {surely})"
+
+
+def _not_reached(v: Validation, tried: Tried) -> str:
+    """What all thieves asked in vain, and the least that the interval of any of them leaves as its price."""
+    told = [(needed(t.curve, v.goal), t) for t in tried.takings if t.curve]
+    soonest = min((n.soonest for n, _ in told if n.soonest), default=None)
+    hope = f"; its interval allows it from {count(soonest)}" if soonest else ""
+    least = min(spent(n.soonest or n.asked, t, v.prices) for n, t in told)
+    price = f": at least {money(least)}" if least > 0 else ""
+    return f"not reached in {count(max(n.asked for n, _ in told))}{hope}{price}"

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from wellhead.redteam.outcome import Leak
-from wellhead.redteam.report.claims import cost_words, figure
-from wellhead.redteam.report.figures import count, rate, share, shares
+from wellhead.redteam.report.claims import cost_words, figure, points
+from wellhead.redteam.report.figures import count, rate, share, shares, span
 from wellhead.redteam.report.tables import Table
 from wellhead.redteam.validation import Notice, Taken, Tried, Validation
+from wellhead.redteam.worth import envelope
 
 _LIGHT, _DARK = (255, 255, 255), (122, 31, 20)
 _DARK_ENOUGH, _STEEPNESS = 0.65, 3
 """Good copies differ by few points, so the shade rises steeply towards a perfect one."""
 NOT_MEASURED = "not measured"
+_LONG_S = 8_640.0
 
 
 class Shade(NamedTuple):
@@ -101,18 +103,23 @@ def _notice(notice: Notice, promised: float) -> tuple[str, ...]:
 
 
 def _members(v: Validation) -> Table:
-    rows = tuple((t.policy, _leak(t.by_scores), _leak(t.by_labels)) for t in v.tried if t.state == "ok")
+    rows = tuple(
+        (t.policy, _leak(t.by_scores, t.why_scores), _leak(t.by_labels, t.why_labels))
+        for t in v.tried
+        if t.state == "ok"
+    )
     note = "Training rows recognised while 1 % of others are accused, and the area under the curve (0.5 is guessing)."
     return Table("Who was in the training set", ("policy", "by scores", "by labels alone"), rows, note=note)
 
 
 def _answers(taken: Taken) -> str:
-    days = taken.seconds / 86_400
-    return count(taken.rows) + (f" in {days:.1f} days" if days >= 0.1 else "")
+    return count(taken.rows) + (f" in {span(taken.seconds)}" if taken.seconds >= _LONG_S else "")
 
 
-def _leak(leak: Leak | None) -> str:
-    return NOT_MEASURED if leak is None else f"{rate(leak, 0.01)}, AUC {leak.auc:.2f}"
+def _leak(leak: Leak | None, why: str) -> str:
+    if leak is None:
+        return f"{NOT_MEASURED}: {why}" if why else NOT_MEASURED
+    return f"{rate(leak, 0.01)}, AUC {leak.auc:.2f}"
 
 
 def matrix(v: Validation) -> Table:
@@ -121,3 +128,13 @@ def matrix(v: Validation) -> Table:
     head = ("policy", *thieves(v))
     note = "Fidelity of each thief's clone; a dash: it could not be tried, or got nothing."
     return Table("Policies against thieves", head, rows, frozenset(range(1, len(head))), note)
+
+
+def curve(v: Validation) -> Table:
+    """The chart as numbers: the best clone from so many inputs or fewer, over all thieves."""
+    rows = tuple(
+        (t.policy, count(p.inputs), points(p.fidelity, p.spread, v.seeds), shares(p.low, p.high))
+        for t in v.tried
+        for p in envelope(t)
+    )
+    return Table("The same in numbers", ("policy", "inputs", "fidelity", "95 %"), rows, frozenset(range(1, 4)))

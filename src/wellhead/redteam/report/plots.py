@@ -51,9 +51,12 @@ def _curve(drawn: Any, outcome: Outcome, colour: str, dash: str) -> None:
         )
 
 
-def plain_name(name: str) -> str:
-    """A name that matplotlib shows as it is: no mathematics, no hidden label, no glyph that the font lacks."""
-    shown = "".join(c if c.isascii() and c.isprintable() else "?" for c in name)[:28]
+def plain_name(name: str, most: int = 28) -> str:
+    """A name that matplotlib shows as it is: no mathematics, no hidden label, no glyph that the font lacks.
+
+    most: characters.
+    """
+    shown = "".join(c if c.isascii() and c.isprintable() else "?" for c in name)[:most]
     return shown.replace("$", r"\$").lstrip("_") or "unnamed"
 
 

@@ -10,20 +10,23 @@ import msgspec
 
 from wellhead.core.errors import ConfigError, StoreError
 from wellhead.redteam.adaptive import THIEVES
-from wellhead.redteam.report.claims import claims, figure, honest
+from wellhead.redteam.report.claims import claims, failed, figure, honest
 from wellhead.redteam.report.drawing import INK, axes, svg
 from wellhead.redteam.report.figures import count, share
-from wellhead.redteam.report.heat import heat, matrix, tables, thieves
+from wellhead.redteam.report.heat import curve, heat, matrix, tables, thieves
 from wellhead.redteam.report.markdown import escape
 from wellhead.redteam.report.markdown import table as as_table
 from wellhead.redteam.report.plots import COLOURS, log_rows, plain_name
 from wellhead.redteam.report.render import markup, render
 from wellhead.redteam.report.summary import made_finite
 from wellhead.redteam.report.tables import Table
-from wellhead.redteam.validation import LABEL_ONLY, OWN, UNDEFENDED, Validation
+from wellhead.redteam.validation import LABEL_ONLY, OWN, UNDEFENDED, Tried, Validation
 from wellhead.redteam.worth import envelope
 
 STUDY = "study.json"
+FILES = (STUDY, "report.md", "report.html")
+"""What `write` writes."""
+_LONGEST = 60
 
 
 def write(v: Validation, directory: Path) -> dict[str, Path]:
@@ -63,11 +66,19 @@ def headline(v: Validation) -> str:
     own, found = v.find(OWN), [v.find(UNDEFENDED), v.find(LABEL_ONLY)]
     bests = [t.best if t else None for t in (own, *found)]
     if bests[0] is None:
-        return (
-            "Your config leaves no thief enough answers for a clone" if own and own.state == "ok" else "Policies tried"
-        )
+        return _nothing(own) if own and own.state == "ok" else "Policies tried"
     beside = [f"{word} {figure(b)}" for word, b in zip(("undefended", "label-only"), bests[1:], strict=True) if b]
     return f"Your config leaves the best thief {figure(bests[0])} of your model ({', '.join(beside)})"
+
+
+def _nothing(own: Tried) -> str:
+    """The headline where no thief has a clone: safety bought by answering nobody is no safety."""
+    if failed(own):
+        return f"Your config could not be tried: {failed(own)}"
+    said = "Your config leaves no thief enough answers for a clone"
+    if own.notice.refused and not own.notice.answered:
+        return f"{said}, and no honest customer an answer"
+    return said
 
 
 def as_markdown(v: Validation) -> str:
@@ -92,6 +103,7 @@ def as_html(v: Validation) -> str:
         thieves=thieves(v),
         tables=tables(v),
         curves=markup(curves, v) if any(t.best for t in v.tried) else "",
+        curve=curve(v),
         who=who(v),
         provenance=provenance(v),
     )
@@ -109,7 +121,7 @@ def curves(v: Validation) -> str:
         x, y = [p.inputs for p in points], [p.fidelity for p in points]
         marker = "osD^v"[number % 5]
         drawn.plot(x, y, color=colour, linestyle=dash, linewidth=width, marker=marker, markersize=4,
-                   label=plain_name(policy))  # fmt: skip
+                   label=plain_name(policy, _LONGEST))  # fmt: skip
     log_rows(drawn, [p.inputs for _, points in told for p in points])
     drawn.set_ylim(max(v.chance - 0.03, 0.0), 1.02)
     drawn.set_xlabel("inputs learnt from")
