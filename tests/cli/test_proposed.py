@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from validations import VALIDATION
 
-from wellhead.cli.proposed import by_hand, fewer, labels, propose, through
+from wellhead.cli.proposed import by_hand, fewer, propose, through
 from wellhead.config import Config, Exposed, Plan, parse
 from wellhead.core.errors import ConfigError
 from wellhead.redteam.advice import Terms
@@ -19,11 +19,6 @@ def proposed(text, goal=GOAL, terms=FREE):
 
 def test_no_limit_is_more_than_any():
     assert (fewer(0, 9), fewer(9, 5), fewer(5, 9)) == (9, 5, 5)
-
-
-def test_labels_leave_by_word_or_by_defence():
-    assert labels(Exposed(exposure="label")) and labels(Exposed(answers=("label_only",)))
-    assert not labels(Exposed()) and not labels(Exposed(answers=("round:2",)))
 
 
 def test_answers_that_were_not_measured_count_as_none():

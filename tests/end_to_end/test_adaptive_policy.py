@@ -122,6 +122,6 @@ def test_a_restart_restores_the_grade_and_the_log_says_what_shaped_each_answer(g
     events = [r for r in written if isinstance(r, Event)]
     shaped = {n: list(dict.fromkeys(e.defence for e in events if e.principal == n)) for n in ("thief", "ann", "bob")}
     assert shaped == {"thief": ["round", "label_only+round"], "ann": [""], "bob": ["modelguard_s+top_k+round"]}
-    labels = [e for e in events if e.defence == "label_only"]
+    labels = [e for e in events if e.defence == "label_only+round"]
     assert {e.stance for e in labels} == {Stance.WATCH} and all("can be drawn" in e.reason for e in labels)
     assert {e.given for e in labels} <= {Exposure.LABEL, Exposure.PROBABILITIES}

@@ -14,6 +14,7 @@ from wellhead.redteam.advice import (
     drawn_at,
     effort,
     from_study,
+    labels,
     missing,
     quota_for,
     served,
@@ -109,6 +110,11 @@ def test_what_is_served_is_looked_up_by_its_answers():
     assert served(STUDY, Exposed(answers=("round:2",))).policy == "round:2"
     assert served(STUDY, Exposed(exposure="label", answers=("round:2",))).policy == "label_only"
     assert served(STUDY, Exposed(answers=("round:9",))) is None
+
+
+def test_labels_leave_by_word_or_by_defence():
+    assert labels(Exposed(exposure="label")) and labels(Exposed(answers=("label_only",)))
+    assert not labels(Exposed()) and not labels(Exposed(answers=("round:2",)))
 
 
 def test_a_defence_that_waits_says_for_what():

@@ -7,9 +7,9 @@ import tomllib
 from typing import TYPE_CHECKING, NamedTuple
 
 from wellhead.cli.toml_edit import Path, changed, dotted, literal, merged
-from wellhead.config import Config, Exposed, Plan, parse
+from wellhead.config import Config, Plan, parse
 from wellhead.core.errors import ConfigError, WellheadError
-from wellhead.redteam.advice import Terms, advise, effort, least_known, quota_for, served
+from wellhead.redteam.advice import Terms, advise, effort, labels, least_known, quota_for, served
 from wellhead.redteam.goal import Goal
 from wellhead.redteam.worth import Rows, rows_to
 
@@ -122,11 +122,6 @@ def _grades(config: Config) -> str:
         f'[stances.reduce]\nanswers = ["label_only"]\n\n[[grades]]\nstance = "reduce"\ndrawn = {round(most / 2, 3)}\n\n'
     )  # fmt: skip
     return f'{told}[[grades]]\nstance = "delay"\ndrawn = {round(0.75 * most, 3)}\n'
-
-
-def labels(exposed: Exposed) -> bool:
-    """True where nothing but labels leaves."""
-    return exposed.exposure == "label" or "label_only" in exposed.answers
 
 
 def _added(text: str, grades: str) -> str:

@@ -41,7 +41,9 @@ _LOOK = 4
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
     parser = commands.add_parser(
-        "validate", help="try each defence, and your config, against thieves that adapt (classifiers)", description=OWN_MODELS
+        "validate",
+        help="try each defence, and your config, against thieves that adapt (classifiers)",
+        description=OWN_MODELS,
     )
     parser.add_argument(
         "-c", dest="config", type=Path, default=Path("wellhead.toml"), metavar="FILE",

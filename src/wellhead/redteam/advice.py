@@ -93,24 +93,25 @@ def advise(v: Validation, goal: Goal, terms: Terms, exposed: Exposed = Exposed()
 
 def _choice(v: Validation, exposed: Exposed, fidelity: float, terms: Terms) -> tuple[Tried, tuple[str, ...] | None]:
     now = served(v, exposed)
-    if terms.regressor or _labels(exposed):
+    if terms.regressor or labels(exposed):
         return now or least_known(v), None
     best = best_policy(v, fidelity, terms)
     if exposed.answers and now is None:  # nobody knows what they are worth; only labels surely tell no more
-        labels = next((t for t in candidates(v, terms.flip_labels) if t.policy == LABEL_ONLY), None)
-        return (labels, labels.answers) if labels else (least_known(v), None)
+        least = next((t for t in candidates(v, terms.flip_labels) if t.policy == LABEL_ONLY), None)
+        return (least, least.answers) if least else (least_known(v), None)
     if now is not None and exposed.answers and (not best.answers or _worth(now, fidelity) >= _worth(best, fidelity)):
         return now, None
     return best, best.answers or None
 
 
-def _labels(exposed: Exposed) -> bool:
+def labels(exposed: Exposed) -> bool:
+    """True where nothing but labels leaves."""
     return exposed.exposure == "label" or LABEL_ONLY in exposed.answers
 
 
 def served(v: Validation, exposed: Exposed) -> Tried | None:
     """The policy that was measured with these answers and no limits; None where there was none."""
-    answers = (LABEL_ONLY,) if _labels(exposed) else exposed.answers
+    answers = (LABEL_ONLY,) if labels(exposed) else exposed.answers
     found = (t for t in v.tried if t.policy != OWN and t.answers == answers and t.state == "ok" and t.best)
     return next(found, None)
 
