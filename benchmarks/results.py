@@ -52,6 +52,8 @@ TARGETS = {
     "guarantee_failures": 0.0,
     "slowest_defence_us_k100": 100.0,
     "modelguard_w_us_k100": 1_200.0,
+    "modelguard_w_speedup_vs_lp": 7.0,
+    "modelguard_w_speedup_k100": 10.0,
     "modelguard_w_gap": 1.4e-8,
     "modelguard_w_infeasible": 0.0,
     "label_only_thief_identical": 1.0,

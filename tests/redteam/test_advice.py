@@ -203,3 +203,13 @@ def test_a_study_of_attacks_is_the_undefended_row():
     found = from_study(Study(target="t", time_us=0, seed=0, judges=100, chance=0.1, outcomes=(through,)))
     assert [t.policy for t in found.tried] == [UNDEFENDED, OWN] and found.tried[0].best.end.rows == 500
     assert advise(found, Goal(FIDELITY, 0.85), FREE).policy.policy == UNDEFENDED
+
+
+@pytest.mark.parametrize(("bent", "chosen"), [(0.2, "noise"), (0.4, "buckets")])
+def test_what_is_left_out_is_preferred_to_what_is_bent_about_as_far(bent, chosen):
+    tried = (
+        policy(UNDEFENDED, 0.8, 0.95, 0.99, l1=0.0),
+        policy("buckets", 0.6, 0.7, 0.8, l1=0.5),
+        policy("noise", 0.6, 0.7, 0.8, l1=bent),
+    )
+    assert best_policy(Validation(target="t", tried=tried), 0.9, FREE).policy == chosen

@@ -110,5 +110,5 @@ def test_a_rehearsal_meets_the_whole_policy_from_one_desk_or_from_many(tmp_path,
     served = [e for e in written if isinstance(e, Event) and e.status == 200]
     assert len({(e.network, e.agent) for e in served}) == places
     before, after = sorted({e.defence for e in served}, key=lambda names: "label_only" in names)
-    assert before == "modelguard_s+round" and "label_only" in after.split("+")
+    assert (before, after) == ("modelguard_s+round", "modelguard_s+label_only+round")
     assert {d.principal for d in written if isinstance(d, Decision)} == {"thief-1", "thief-2", "thief-3"}

@@ -9,8 +9,9 @@ import msgspec
 
 from wellhead.config import Exposed
 from wellhead.core.errors import ConfigError
-from wellhead.defend.guarantees import Argmax
+from wellhead.defend.guarantees import Argmax, Stage
 from wellhead.defend.spec import Unready, compose, met
+from wellhead.gate.lists import stage_of
 from wellhead.redteam.goal import COST, DAYS, FIDELITY, Goal
 from wellhead.redteam.outcome import Outcome, Prices, Study
 from wellhead.redteam.validation import LABEL_ONLY, OWN, UNDEFENDED, Point, Taken, Tried, Validation
@@ -169,7 +170,7 @@ def _worth(tried: Tried, fidelity: float) -> tuple[bool, int]:
 
 def best_policy(v: Validation, fidelity: float, terms: Terms) -> Tried:
     """The policy under which a clone of that fidelity takes most rows; of those that leave the best thief least, give
-    or take two points, the one that moves probabilities least.
+    or take two points, the one that moves probabilities least, what is bent counting twice what is left out.
     """
     found = candidates(v, terms.flip_labels)
     if not found:
@@ -177,7 +178,13 @@ def best_policy(v: Validation, fidelity: float, terms: Terms) -> Tried:
     most = max(_worth(t, fidelity) for t in found)
     equal = [t for t in found if _worth(t, fidelity) == most]
     bound = min(_end(t) for t in equal) + _ALIKE
-    return min((t for t in equal if _end(t) <= bound), key=lambda t: t.notice.l1_mean)
+    return min((t for t in equal if _end(t) <= bound), key=_price)
+
+
+def _price(tried: Tried) -> float:
+    """How far honest answers move; a probability that was bent is wrong, one that was left out is only missing."""
+    bent = any(stage_of(text) < Stage.TRUNCATE for text in tried.answers)
+    return tried.notice.l1_mean * (2.0 if bent else 1.0)
 
 
 def _end(tried: Tried) -> float:
