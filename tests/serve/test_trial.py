@@ -13,7 +13,7 @@ from sklearn.neural_network import MLPClassifier
 from wellhead.audit.log import Log
 from wellhead.core.errors import AuditError, ConfigError
 from wellhead.core.event import Mark
-from wellhead.defend.own.commitment import Asked, Declaration, MarkPolicy, Opening, written
+from wellhead.defend.own.commitment import Asked, Declaration, written
 from wellhead.defend.own.judge import DEPENDENT, NOT_SHOWN, REFUSED
 from wellhead.redteam.files import Table
 from wellhead.redteam.learner import mlp
@@ -21,7 +21,7 @@ from wellhead.redteam.oracle import InProcess
 from wellhead.redteam.patience import Patience
 from wellhead.serve import ownership
 from wellhead.serve.notes import entries, note
-from wellhead.serve.trial import Suspect, Trial, conduct, declaration, names_of, verdict_line
+from wellhead.serve.trial import Suspect, Trial, conduct, declaration, verdict_line
 from wellhead.store.marks import Marks
 
 X, Y = load_digits(return_X_y=True)
@@ -292,14 +292,6 @@ def test_a_suspect_is_put_in_the_order_of_classes_that_was_committed_to(digits):
     assert told.ruling.verdict == DEPENDENT
 
 
-def test_marks_of_two_orders_of_classes_are_no_test():
-    openings = [
-        Opening.of(bytes(32), b"", "m", MarkPolicy(share=0.5, variant="first", classes=tuple(c))) for c in ("ab", "ba")
-    ]
-    with pytest.raises(ConfigError, match="one order of classes"):
-        names_of(openings)
-
-
 def test_a_key_whose_marks_are_all_gone_is_declared_and_counts():
     house = House()
     try:
@@ -317,3 +309,11 @@ def test_a_key_whose_marks_are_all_gone_is_declared_and_counts():
         assert tests == 4
     finally:
         house.close()
+
+
+def test_an_order_of_classes_that_was_not_declared_is_refused(digits):
+    """A permutation that is chosen when the marks are known makes strangers match."""
+    declare(digits, "perm", "perm")
+    turned = Suspect("perm", InProcess(digits.clone.predict_proba), DIGITS[1:] + DIGITS[:1])
+    with pytest.raises(ConfigError, match="suspect-classes"):
+        conduct(digits.config, Trial(uid="perm", beacon="b", suspect=turned, panel=tuple(digits.panel)))

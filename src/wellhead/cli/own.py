@@ -38,6 +38,8 @@ def _add_declare(p: argparse.ArgumentParser) -> None:
     p.add_argument("--beacon", required=True, metavar="TEXT", help="where public randomness will come from, later")
     p.add_argument("--marks", type=int, default=0, metavar="N", help="how many are asked (default: all, at most 200)")
     p.add_argument("--principal", action="append", default=[], metavar="NAME", help="only its marks (default: all)")
+    p.add_argument("--suspect-classes", default="", metavar="A,B,...",
+                   help="our classes in the order of the suspect's answers, where it is another")  # fmt: skip
     p.add_argument("--alpha", type=float, default=1e-6, help="corrected p-value that decides (default: %(default)s)")
     p.add_argument("--panel", type=int, default=19, metavar="N", help="independent models, at least (%(default)s)")
     p.set_defaults(run=declare)
@@ -80,10 +82,11 @@ def declare(arguments: argparse.Namespace) -> int:
         principals=tuple(arguments.principal),
         alpha=arguments.alpha,
         panel=arguments.panel,
+        classes=tuple(filter(None, arguments.suspect_classes.split(","))),
     )
     test, among, tests = declaration(config, wish)
     note(config, test, now_us())
-    least = least_matches(test.marks, among, math.log10(test.alpha / tests))
+    least = least_matches(test.marks, among, math.log10(test.alpha) - math.log10(tests))
     print(f"declared {test.uid}: {test.marks} marks; a stranger matches one with a chance of at most 1 in {among}")
     print(f"it takes {least} matches" if least <= test.marks else "no number of matches is enough: declare more marks")
     return 0

@@ -73,7 +73,8 @@ def _study(path: Path) -> tuple[Validation, str]:
     from wellhead.redteam.report.validated import STUDY, read
 
     if path.is_dir():
-        path = path / STUDY if (path / STUDY).exists() else path / "report.json"
+        old = path / "report.json"
+        path = old if old.exists() and not (path / STUDY).exists() else path / STUDY
     if path.name != "report.json":
         return checked(read(path)), "classifier"
     import msgspec

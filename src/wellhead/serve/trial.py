@@ -25,6 +25,7 @@ from wellhead.defend.own.commitment import (
     draw,
     faults,
     peeked,
+    spelt,
     written,
 )
 from wellhead.defend.own.judge import Asking, Grinding, Ruling, grind, rule
@@ -34,6 +35,7 @@ from wellhead.redteam.patience import PATIENT, Patience
 from wellhead.redteam.suspect import Said, answer_text, heard, listen, panel, renamed
 from wellhead.serve import ownership
 from wellhead.serve.notes import entries, note
+from wellhead.serve.order import check_order, declared_order, names_of
 from wellhead.serve.proof import Lost, Observed, Proof, asking_of, checked_log, declared, gather, observed
 from wellhead.store.marks import Kept, inputs_of
 
@@ -135,14 +137,6 @@ def among_of(openings: Sequence[Opening], kept: Sequence[Kept]) -> int:
     return min(o.marking.among(k.classes) for o in openings for k in kept if k.commitment == o.commitment)
 
 
-def names_of(openings: Sequence[Opening]) -> tuple[str, ...]:
-    """Our names of classes, as committed to: by them a suspect's answers are put in our order."""
-    names = {o.terms.classes for o in openings}
-    if len(names) != 1:
-        raise ConfigError("expected marks of one order of classes in a test, got several", "declare a test for each")
-    return names.pop()
-
-
 def declaration(config: Config, wish: Declaration) -> tuple[Declaration, int, int]:
     """The test that is wished, with every key that marked; the classes that a mark was drawn from, at least; and what
     Bonferroni multiplies by.
@@ -157,7 +151,9 @@ def declaration(config: Config, wish: Declaration) -> tuple[Declaration, int, in
     vouched = set(proof.first) | {m.commitment for m in proof.lost}
     used = tuple(o for o in openings if o.commitment in vouched)
     marks = wish.marks if wish.marks > 1 else min(len(proof.marks), MOST_MARKS)
-    test = msgspec.structs.replace(wish, commitments=tuple(o.commitment for o in used), marks=marks)
+    keys = tuple(o.commitment for o in used)
+    order = declared_order(wish.classes, names_of(used)) if wish.classes else ()
+    test = msgspec.structs.replace(wish, commitments=keys, marks=marks, classes=order)
     found = list(entries(config.audit.directory))
     if any(isinstance(e, Declaration) and e.uid == test.uid for _, e in found):
         raise ConfigError(f"expected a new name for the test, got {test.uid!r}, which is declared", "name it otherwise")
@@ -172,19 +168,21 @@ def _too_few(wanted: int, proof: Proof) -> str:
 
 def conduct(config: Config, trial: Trial) -> Told:
     """Make a declared test. Raises ConfigError or AuditError before anybody is asked where its order does not hold."""
+    trial = msgspec.structs.replace(trial, beacon=spelt(trial.beacon))
     ready = _ready(config, trial)
     inputs, asking = inputs_of(ready.drawn), asking_of(ready.drawn)
     names = hashlib.sha256("\n".join(ready.names).encode()).hexdigest()
     now_us = ownership.now_us()
     suspect, ours = trial.suspect, names_of(ready.openings)
+    check_order(suspect.oracle, suspect.classes, ready.test.classes or ours)
     # before the question: who looks at the answers first and declares then is found out
     note(config, Asked(ready.test.uid, suspect.name, trial.beacon, names), now_us)
-    said = _ask(suspect, inputs, asking.classes, trial, ours)
+    said = _ask(suspect, inputs, asking.classes, trial, (ready.test.classes, ours))
     whole = bool((said.labels >= 0).all())
     if whole:
         digest = hashlib.sha256(answer_text(said)).hexdigest()
         note(config, Answered(ready.test.uid, suspect.name, digest), ownership.now_us())
-    others = list(_panel(trial, ready.test.panel, inputs, asking.classes, ours))
+    others = list(_panel(trial, ready.test.panel, inputs, asking.classes))
     return _told(trial, ready, asking, said, others, now_us)
 
 
@@ -221,15 +219,17 @@ def _drawn(test: Declaration, proof: Proof, beacon: str) -> tuple[tuple[Kept, ..
     return tuple(proof.marks[i] for i in picked if i < held), tuple(proof.lost[i - held] for i in picked if i >= held)
 
 
-def _ask(suspect: Suspect, inputs: Inputs, classes: int, trial: Trial, ours: Sequence[str]) -> Said:
-    said = listen(suspect.oracle, inputs, classes, trial.patience, trial.seed)
-    return renamed(said, suspect.classes, ours)
+def _ask(
+    suspect: Suspect, inputs: Inputs, classes: int, trial: Trial, orders: tuple[Sequence[str], Sequence[str]]
+) -> Said:
+    """orders: the classes as declared for it, and ours."""
+    return renamed(listen(suspect.oracle, inputs, classes, trial.patience, trial.seed), *orders)
 
 
-def _panel(trial: Trial, wanted: int, inputs: Inputs, classes: int, ours: Sequence[str]) -> Iterator[tuple[str, Said]]:
+def _panel(trial: Trial, wanted: int, inputs: Inputs, classes: int) -> Iterator[tuple[str, Said]]:
     """Those that were given, and as many trained here as lack."""
     for other in trial.panel:
-        yield other.name, _ask(other, inputs, classes, trial, ours)
+        yield other.name, _ask(other, inputs, classes, trial, ((), ()))
     if trial.table is not None:
         for name, clone in panel(trial.table, max(wanted - len(trial.panel), 0), trial.seed):
             yield name, heard(clone, inputs, classes)

@@ -19,6 +19,7 @@ from wellhead.defend.own.commitment import (
     faults,
     peeked,
     read,
+    spelt,
     written,
 )
 
@@ -151,3 +152,16 @@ def test_a_declared_earlier_test_is_no_peeking():
 def test_a_declaration_that_proves_too_little_is_refused(wrong):
     with pytest.raises(ConfigError, match="expected"):
         msgspec.structs.replace(TEST, **wrong)
+
+
+def test_an_order_of_classes_that_is_not_ours_costs_all_its_orders():
+    turned = msgspec.structs.replace(TEST, classes=tuple("cabd"))
+    assert comparisons((), turned) == 24 * comparisons((), TEST)
+
+
+@pytest.mark.parametrize(
+    ("said", "drawn"),
+    [("04 08 15 16", "04081516"), ("Lottery 04-08-15-16", "04081516"), ("Block 12 aF", "block12af"), ("b", "b")],
+)
+def test_blanks_dashes_and_words_around_a_number_are_no_choice(said, drawn):
+    assert spelt(said) == drawn

@@ -6,6 +6,7 @@ All of it stands in the log, whose order says what came first. Secrets stay outs
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -15,6 +16,10 @@ from wellhead.core.errors import ConfigError
 from wellhead.defend.mark import SCHEME, Marking
 
 _encode = msgspec.json.Encoder(order="sorted").encode
+
+
+_DIGITS = 6
+"""From so many digits on a beacon is a number."""
 
 
 class MarkPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +94,7 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True, tag="declared"):
     uid: its name.  commitments: of the keys.  suspects: who will be asked.  principals: whose marks, empty for all.
     marks: how many are drawn.  alpha: the corrected p-value that decides.  panel: the fewest independent models.
     near: a panel model with a p-value of at most this voids the test.  beacon: where the public randomness, not known
-    yet, will come from.
+    yet, will come from.  classes: the suspects' order of our classes, empty where it is ours.
     """
 
     uid: str
@@ -101,6 +106,7 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True, tag="declared"):
     alpha: float = 1e-6
     panel: int = 19
     near: float = 1e-3
+    classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not (self.commitments and self.suspects and self.marks > 0 and self.beacon):
@@ -145,6 +151,15 @@ def read(detail: str) -> Entry:
         return _decoder.decode(detail)
     except msgspec.MsgspecError as e:
         raise ConfigError(f"expected an entry on ownership, got {detail[:60]!r}") from e
+
+
+def spelt(beacon: str) -> str:
+    """The public randomness as it draws: its digits where there are six or more, else its letters and digits.
+
+    Blanks, dashes and words around a number are no choice that anybody has.
+    """
+    digits = "".join(c for c in beacon if c in "0123456789")
+    return digits if len(digits) >= _DIGITS else "".join(c for c in beacon.casefold() if c.isalnum())
 
 
 def draw(marks: Sequence[str], n: int, beacon: str, declaration: str) -> list[int]:
@@ -193,10 +208,12 @@ def peeked(found: Sequence[tuple[int, Entry]], test: Declaration, suspect: str, 
 
 
 def comparisons(found: Sequence[tuple[int, Entry]], test: Declaration) -> int:
-    """What Bonferroni multiplies by: keys, suspects, and i (i + 1) for the i-th test of this log, of whomsoever.
+    """What Bonferroni multiplies by: keys, suspects, i (i + 1) for the i-th test of this log, of whomsoever, and every
+    order of the classes where another than ours was chosen: marks could be made to match by choosing it.
 
     All the tests that could ever follow then have a chance of alpha together, since the sum of 1 / (i (i + 1)) is 1.
     One suspect has many spellings, so that no name can say which tests are of the same one.
     """
     look = 1 + len({e.declaration for _, e in found if isinstance(e, Asked)} - {test.uid})
-    return len(test.commitments) * len(test.suspects) * look * (look + 1)
+    orders = math.factorial(len(test.classes))
+    return len(test.commitments) * len(test.suspects) * look * (look + 1) * orders
