@@ -1,5 +1,6 @@
 """The whole way: a network behind the real gate is marked, a clone of it is found, and strangers are not."""
 
+import math
 import warnings
 
 import msgspec
@@ -317,3 +318,13 @@ def test_an_order_of_classes_that_was_not_declared_is_refused(digits):
     turned = Suspect("perm", InProcess(digits.clone.predict_proba), DIGITS[1:] + DIGITS[:1])
     with pytest.raises(ConfigError, match="suspect-classes"):
         conduct(digits.config, Trial(uid="perm", beacon="b", suspect=turned, panel=tuple(digits.panel)))
+
+
+def test_a_declared_order_of_classes_is_read_and_paid_for(digits):
+    order = DIGITS[::-1]
+    test = declare(digits, "turned", "turned", classes=order)
+    turned = Suspect("turned", InProcess(lambda x: digits.clone.predict_proba(x)[:, ::-1]), order)
+    told = conduct(digits.config, Trial(uid="turned", beacon="b", suspect=turned, panel=tuple(digits.panel)))
+    assert test.classes == order
+    assert told.ruling.verdict == DEPENDENT
+    assert told.ruling.tests % math.factorial(10) == 0

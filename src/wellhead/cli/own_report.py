@@ -74,7 +74,8 @@ def parts(told: Told) -> list[Part]:
         Part("Matches", [_HEAD, _line(ruling.whole), *map(_line, ruling.by)], (
             f"p: the exact chance of at least so many matches, each 1 in {told.among}, for a model that does not "
             f"depend on the key. Corrected: times {ruling.tests} (keys, suspects, i (i + 1) for the i-th test of this "
-            "log), and times the number of principals where one is named.",
+            "log, all orders of the classes where another than ours was declared), and times the number of principals "
+            "where one is named.",
         )),
         Part("Independent models", [_HEAD[:4], *(_line(e)[:4] for e in ruling.panel)], (
             f"The suspect ranks {ruling.rank} of {len(ruling.panel) + 1}. The test is void where one of them has a "
@@ -119,6 +120,7 @@ def _facts(told: Told) -> list[tuple[str, str]]:
         ("our model", ", ".join(told.model)),
         ("mark", "best class" if told.variant == "first" else "order of second and third class"),
         ("decides", f"corrected p of at most {test.alpha:g}, as declared"),
+        ("order of the suspect's classes", f"declared: {', '.join(test.classes)}" if test.classes else "ours"),
         ("beacon, as declared", test.beacon),
         ("beacon, as drawn", told.beacon),
         *(("marked by the log", o.said) for o in told.observed.values()),
