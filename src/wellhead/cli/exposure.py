@@ -87,7 +87,10 @@ def _records(config: Config, profile: Profile | None, inputs: Inputs, labels: La
 
     path = Path(config.audit.directory) / "fingerprint.key"
     if not path.exists():
-        raise ConfigError(f"expected the log's fingerprint key at {path}, got no such file", "see audit.directory")
+        raise ConfigError(
+            f"expected the log's fingerprint key at {path}, got no such file",
+            "`wellhead serve` makes it; see audit.directory",
+        )
     prints = fingerprints(inputs, path.read_bytes())
     codes = profile.code(inputs) if profile is not None else np.zeros((len(prints), 0), np.int8)
     others = profile.reference.codes if profile is not None else codes

@@ -40,5 +40,5 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         for remark in remarks:
             print(f"{remark.verdict.upper():8} {remark.check}: {remark.said}")
-        print("This bounds membership inference. It does not make the model harder to clone: see docs/defences.md.")
+        print("This bounds membership inference. It does not make the model harder to clone: see docs/records.md.")
     return 1 if any(r.verdict == "fail" for r in remarks) else 0
